@@ -1,0 +1,80 @@
+"""Faults: what ends normal processing and starts the error flow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from apiproxy_runtime.message.message import Message
+
+
+class Fault(Exception):
+    """A fault on its way to the fault rules.
+
+    code     the whole error code, `steps.raisefault.RaiseFault`; `fault.name` is its last dotted part
+    text     the `faultstring`
+    status   HTTP status of the answer, unless a fault rule changes it
+    reason   what X adds as `detail.reason` (`TARGET_READ_TIMEOUT`), else None
+    message  the pending error response when the fault brings its own (RaiseFault, a target's error answer)
+    category `Step` for policies, `Messaging`, `Transport` or `System` otherwise (flow-hooks and fault-handling pages)
+    variables  flow variables to set together with `<prefix>.<policy>.failed` (`oauthV2.P.fault.cause`, …)
+    skip_continue_on_error  the fault is raised even when its policy says continueOnError="true"
+    """
+
+    def __init__(
+        self,
+        code: str,
+        text: str = "",
+        status: int = 500,
+        *,
+        name: str | None = None,
+        reason: str | None = None,
+        message: Message | None = None,
+        category: str = "Step",
+        subcategory: str | None = None,
+        fault_type: str | None = None,
+        cause: BaseException | None = None,
+        variables: dict[str, object] | None = None,
+        skip_continue_on_error: bool = False,
+    ) -> None:
+        super().__init__(f"{code}: {text}")
+        self.code = code
+        self.text = text
+        self.status = status
+        self.name = name or code.rpartition(".")[2]
+        self.reason = reason
+        self.message = message
+        self.category = category
+        self.subcategory = subcategory
+        self.type = fault_type
+        self.__cause__ = cause
+        self.variables = variables or {}
+        self.skip_continue_on_error = skip_continue_on_error
+        self.policy: str | None = None
+        self.flow: str | None = None
+        self.state: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FaultKind:
+    """One row of a fault table: what a policy's declaration says of a fault it can raise.
+
+    `text` holds `{placeholders}` that are filled when the fault is raised.
+    """
+
+    code: str
+    status: int
+    text: str
+    cause: str = ""
+
+    def __call__(
+        self, *, status: int | None = None, cause: BaseException | None = None, **values: object
+    ) -> Fault:
+        return Fault(self.code, self.fill(values), status or self.status, cause=cause)
+
+    def fill(self, values: dict[str, object]) -> str:
+        text = self.text
+        for name, value in values.items():
+            text = text.replace("{" + name + "}", str(value))
+        return text
