@@ -1,0 +1,346 @@
+"""One request and its answer, as the handler sees them."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from math import inf
+
+from apiproxy_runtime.gateway.http.errors import BadBody, BodyTooBig, ClientGone, WriteTimeout
+from apiproxy_runtime.gateway.http.head import response_head
+from apiproxy_runtime.gateway.http.limits import Limits
+from apiproxy_runtime.gateway.http.tunnel import Tunnel
+from apiproxy_runtime.gateway.http.wire import Wire
+from apiproxy_runtime.message.headers import Headers
+
+#: Up to this size, head and body leave as one piece; beyond it, copying costs more than a second piece.
+JOINED = 32 * 1024
+_BODYLESS = frozenset((204, 304))
+
+
+class ClientWire(Wire):
+    """The state of a client's connection that its exchanges share."""
+
+    __slots__ = ("broken", "leftover", "limits", "local", "peer", "stopping", "taken", "tls")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits) -> None:
+        super().__init__(loop)
+        self.limits = limits
+        self.peer: tuple[str, int] = ("", 0)
+        self.local: tuple[str, int] = ("", 0)
+        self.tls: ssl.SSLObject | None = None
+        #: Why nothing more can be read from this connection.
+        self.broken: BadBody | None = None
+        #: The server is stopping: answers say `Connection: close`.
+        self.stopping = False
+        #: Bytes after the head of a request that asks for an upgrade; None while no such request waits.
+        self.leftover: bytes | None = None
+        #: The connection has become a tunnel.
+        self.taken = False
+
+    async def wait_for_body(self) -> None:
+        """Sleep until more of the body is here. Raises ReadTimeout, ClientGone, BadBody."""
+        if self.broken is not None:
+            raise self.broken
+        if self.lost:
+            raise ClientGone
+        self.resume_reading()
+        self.due_at(self.loop.time() + self.limits.io_seconds)
+        try:
+            await self.turn
+        finally:
+            self.due = inf
+
+    async def drain(self) -> None:
+        """Sleep until the client has taken enough of what was written. Raises WriteTimeout, ClientGone."""
+        try:
+            while self.writing_paused and not self.lost:
+                unsent = self.transport.get_write_buffer_size()
+                self.due_at(self.loop.time() + self.limits.io_seconds)
+                try:
+                    await self.drained
+                except WriteTimeout:
+                    # A slow client is no dead client.
+                    if self.transport.get_write_buffer_size() >= unsent:
+                        self.transport.abort()
+                        raise
+        finally:
+            self.due = inf
+        if self.lost:
+            raise ClientGone
+
+
+class Exchange:
+    """A request that has arrived (at least its head) and the one answer to give.
+
+    `method`, `target` (as received, not decoded), `version` ("1.0" or "1.1") and `headers` are the request's head;
+    `received` is the time its first bytes came, in seconds since the epoch. `upgrade_to` is the protocol, in lower
+    case, that the client asks to switch to ("websocket"), or "".
+
+    When the client leaves before it has been answered, waiting for its body or for it to take the answer raises
+    ClientGone; a handler that waits for anything else is cancelled, and finds `gone` true.
+    """
+
+    __slots__ = (
+        "_enough",
+        "_sent_continue",
+        "complete",
+        "content_length",
+        "expects_continue",
+        "finished",
+        "has_body",
+        "headers",
+        "keep_alive",
+        "method",
+        "parts",
+        "received",
+        "size",
+        "status",
+        "taken",
+        "target",
+        "upgrade_to",
+        "version",
+        "wire",
+    )
+
+    def __init__(self, wire: ClientWire, method: str, target: str, version: str, headers: Headers) -> None:
+        self.wire = wire
+        self.method = method
+        self.target = target
+        self.version = version
+        self.headers = headers
+        self.received = 0.0
+        self.content_length: int | None = None
+        self.has_body = False
+        self.keep_alive = True
+        self.expects_continue = False
+        self.upgrade_to = ""
+        #: Body bytes that arrived and were not yet read, how many arrived in all, and whether that was the end.
+        self.parts: list[bytes] = []
+        self.size = 0
+        self.complete = False
+        #: Of `size`, how many bytes the handler has taken.
+        self.taken = 0
+        #: The status that was answered; 0 before. `finished`: the answer has been written to its end.
+        self.status = 0
+        self.finished = False
+        self._sent_continue = False
+        # The handler is woken when more than this many body bytes are here, or all.
+        self._enough: float = inf
+
+    @property
+    def peer(self) -> tuple[str, int]:
+        """Address and port of the client."""
+        return self.wire.peer
+
+    @property
+    def local(self) -> tuple[str, int]:
+        """Address and port that the client connected to."""
+        return self.wire.local
+
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        """The TLS session, or None without TLS."""
+        return self.wire.tls
+
+    @property
+    def gone(self) -> bool:
+        """Whether the client has closed its connection."""
+        return self.wire.lost
+
+    # the request's body
+
+    def body_now(self) -> bytes | None:
+        """The whole body if it has arrived already (b"" when there is none), else None. Check its length yourself."""
+        if not self.complete:
+            return None
+        parts = self.parts
+        if len(parts) > 1:
+            parts[:] = [b"".join(parts)]
+        return parts[0] if parts else b""
+
+    async def read_body(self, limit: int) -> bytes:
+        """The whole body, of at most `limit` bytes. Does not suspend when all of it is here.
+
+        Raises BodyTooBig, ReadTimeout, ClientGone, BadBody.
+        """
+        if self.content_length is not None and self.content_length > limit:
+            raise BodyTooBig(limit, declared=True)
+        if not self.complete:
+            self._continue()
+            self._enough = limit
+            try:
+                while not self.complete and self.size <= limit:
+                    await self.wire.wait_for_body()
+            finally:
+                self._enough = inf
+        if self.size > limit:
+            raise BodyTooBig(limit)
+        return self.body_now() or b""
+
+    async def body_chunks(self) -> AsyncIterator[bytes]:
+        """The body piece by piece; the client is made to wait while nobody asks for the next.
+
+        Raises ReadTimeout, ClientGone, BadBody.
+        """
+        self._continue()
+        while True:
+            if self.parts:
+                parts, self.parts = self.parts, []
+                self.taken = self.size
+                self.wire.resume_reading()
+                for part in parts:
+                    yield part
+            elif self.complete:
+                return
+            else:
+                self._enough = self.size
+                try:
+                    await self.wire.wait_for_body()
+                finally:
+                    self._enough = inf
+
+    def wants_wake(self) -> bool:
+        """Whether what has arrived is worth waking the handler for."""
+        return self.complete or self.size > self._enough
+
+    def _continue(self) -> None:
+        if self.expects_continue and not self._sent_continue:
+            self._sent_continue = True
+            if not self.size and not self.complete and not self.wire.lost:
+                self.wire.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    # the answer
+
+    def respond(self, status: int, reason: str, headers: Headers, body: bytes | list[bytes] = b"") -> None:
+        """Write the whole answer at once.
+
+        Content-Length is set here, Date when missing, hop-by-hop fields are dropped. HEAD, 204 and 304 get no body;
+        HEAD and 304 keep the Content-Length of `headers` when `body` is empty. If the client is gone, nothing happens.
+        Raises HeaderInjection.
+        """
+        wire = self.wire
+        parts = (body,) if isinstance(body, bytes) else body
+        length = len(body) if isinstance(body, bytes) else sum([len(part) for part in body])
+        bodyless = status in _BODYLESS or self.method == "HEAD"
+        extra = []
+        if not bodyless:
+            extra.append(f"Content-Length: {length}")
+        elif status != 204:
+            declared = headers.fields.get("content-length")
+            if length and status != 304:
+                extra.append(f"Content-Length: {length}")
+            elif declared is not None:
+                extra.append(f"Content-Length: {declared[1]}")
+        if not self._persists():
+            extra.append("Connection: close")
+        elif self.version == "1.0":
+            extra.append("Connection: keep-alive")
+        head = response_head(status, reason, headers.fields, extra)
+        self.status = status
+        self.finished = True
+        if wire.lost:
+            return
+        if bodyless or not length:
+            wire.transport.write(head)
+        elif length <= JOINED:
+            wire.transport.write(b"".join((head, *parts)))
+        else:
+            wire.transport.writelines((head, *parts))
+
+    async def respond_stream(
+        self, status: int, reason: str, headers: Headers, chunks: AsyncIterator[bytes]
+    ) -> None:
+        """Write the answer as its pieces come, waiting for a slow client.
+
+        With a Content-Length in `headers` the body is sent as it is, otherwise chunked (HTTP/1.0: until close). When
+        `chunks` raises, or gives more or less than Content-Length says, the connection is cut, so that the client
+        can tell. Raises HeaderInjection, ClientGone, WriteTimeout, and what `chunks` raises.
+        """
+        wire = self.wire
+        declared = headers.get("content-length")
+        length = int(declared) if declared is not None and declared.isdecimal() else None
+        bodyless = status in _BODYLESS or self.method == "HEAD"
+        chunked = length is None and not bodyless and self.version != "1.0"
+        if length is None and not chunked and not bodyless:
+            self.keep_alive = False
+        extra = []
+        if length is not None and status != 204:
+            extra.append(f"Content-Length: {length}")
+        if chunked:
+            extra.append("Transfer-Encoding: chunked")
+        if not self._persists():
+            extra.append("Connection: close")
+        elif self.version == "1.0":
+            extra.append("Connection: keep-alive")
+        head = response_head(status, reason, headers.fields, extra)
+        self.status = status
+        wire.transport.write(head)
+        sent = 0
+        try:
+            if not bodyless:
+                async for chunk in chunks:
+                    if not chunk:
+                        continue
+                    if wire.lost:
+                        raise ClientGone
+                    sent += len(chunk)
+                    if chunked:
+                        wire.transport.writelines((b"%x\r\n" % len(chunk), chunk, b"\r\n"))
+                    elif length is not None and sent > length:
+                        raise BadBody(f"the body is longer than its Content-Length of {length} bytes")
+                    else:
+                        wire.transport.write(chunk)
+                    if wire.writing_paused:
+                        await wire.drain()
+                if length is not None and sent < length:
+                    raise BadBody(f"the body ended after {sent} of {length} bytes")
+        except BaseException:
+            self.keep_alive = False
+            # Without framing, only a reset tells the client that something is missing.
+            if length is None and not chunked:
+                wire.transport.abort()
+            else:
+                wire.transport.close()
+            raise
+        if chunked:
+            wire.transport.write(b"0\r\n\r\n")
+        self.finished = True
+
+    def interim(self, status: int, reason: str, headers: Headers) -> None:
+        """Write an interim answer (103 Early Hints) ahead of the real one; HTTP/1.0 clients get none."""
+        if self.version != "1.0" and not self.wire.lost:
+            self.wire.transport.write(response_head(status, reason, headers.fields))
+
+    def upgrade(self, headers: Headers, status: int = 101, reason: str = "Switching Protocols") -> Tunnel:
+        """Answer 101 and take over the connection as a stream of bytes.
+
+        The Connection and Upgrade fields are written here, from what the client asked for.
+        """
+        wire = self.wire
+        upgrade = headers.get("upgrade") or self.upgrade_to
+        head = response_head(status, reason, headers.fields, ("Connection: Upgrade", f"Upgrade: {upgrade}"))
+        self.status = status
+        self.finished = True
+        self.keep_alive = False
+        wire.taken = True
+        wire.stop_timer()
+        tunnel = Tunnel(wire.transport, wire.loop, wire.leftover or b"")
+        tunnel.lost = wire.lost
+        tunnel.write(head)
+        return tunnel
+
+    def _persists(self) -> bool:
+        """Whether the connection outlives this exchange; decided when the head of the answer is written."""
+        if self.keep_alive:
+            wire = self.wire
+            if wire.stopping or wire.broken is not None:
+                self.keep_alive = False
+            elif not self.complete:
+                # The rest of an upload that nobody wanted: short enough to skip, or not worth the bytes.
+                rest = (self.content_length or 0) - self.size
+                unasked = self.expects_continue and not self._sent_continue
+                if unasked or self.content_length is None or rest > wire.limits.high_water:
+                    self.keep_alive = False
+        return self.keep_alive
