@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath
 from typing import Protocol
 
 MAX_MEMBERS = 20_000
@@ -21,6 +21,8 @@ MAX_TOTAL_BYTES = 256 * 1024 * 1024
 #: Deflate cannot do better than about 1032 to 1, and text in a bundle stays far below; small members are let off.
 MAX_RATIO = 200
 _RATIO_FREE_BYTES = 1024 * 1024
+_MAX_FOLDER_DEPTH = 32
+_JUNK = frozenset(("__MACOSX", ".DS_Store", "Thumbs.db", ".git", ".svn", ".hg"))
 
 
 class SourceError(Exception):
@@ -35,8 +37,20 @@ class Source(Protocol):
         """What to call it in messages: the path as the user gave it."""
         ...
 
-    def files(self) -> tuple[str, ...]:
-        """All files, sorted; a path each, relative to the source, with slashes."""
+    @property
+    def stem(self) -> str:
+        """The bare name of the folder, or of the zip without its suffix."""
+        ...
+
+    def files(self, below: str = "") -> tuple[str, ...]:
+        """All files below a folder ("" is the root), at any depth, sorted; paths from the root, with slashes.
+
+        Empty if there is no such folder. Raises SourceError if something there is refused.
+        """
+        ...
+
+    def folders(self, below: str = "") -> tuple[str, ...]:
+        """The names of the folders directly in a folder, sorted; empty if there is no such folder."""
         ...
 
     def read(self, path: str) -> bytes:
@@ -45,9 +59,9 @@ class Source(Protocol):
 
 
 def is_junk(path: str) -> bool:
-    """Files that archivers and desktops leave behind and that are never part of a bundle."""
+    """Whether archivers, desktops or version control left it behind; such files are never part of a bundle."""
     parts = path.split("/")
-    return "__MACOSX" in parts or parts[-1].startswith("._") or parts[-1] in (".DS_Store", "Thumbs.db")
+    return not _JUNK.isdisjoint(parts) or parts[-1].startswith("._")
 
 
 class FolderSource:
@@ -56,21 +70,42 @@ class FolderSource:
     def __init__(self, folder: Path, name: str | None = None) -> None:
         self.folder = folder
         self.name = name if name is not None else str(folder)
-        self._real = folder.resolve()
 
-    def files(self) -> tuple[str, ...]:
-        return tuple(sorted(self._walk(self.folder, "", 0)))
+    @property
+    def stem(self) -> str:
+        return self.folder.resolve().name
 
-    def _walk(self, folder: Path, prefix: str, depth: int) -> Iterator[str]:
-        if depth > 64:
-            raise SourceError(f"{self.name}: folders are nested deeper than 64 levels at {prefix}")
+    def files(self, below: str = "") -> tuple[str, ...]:
+        return tuple(sorted(self._walk(self.folder / below, f"{below}/" if below else "", 0)))
+
+    def folders(self, below: str = "") -> tuple[str, ...]:
+        entries = self._entries(self.folder / below)
+        return tuple(sorted(entry.name for entry in entries if entry.is_dir() and not is_junk(entry.name)))
+
+    def read(self, path: str) -> bytes:
+        file = self.folder / path
+        self._inside(file, path)
         try:
-            entries = list(folder.iterdir())
+            if file.stat().st_size > MAX_MEMBER_BYTES:
+                raise SourceError(f"{self.name}: {path} is larger than {MAX_MEMBER_BYTES} bytes")
+            return file.read_bytes()
+        except (OSError, ValueError) as error:
+            raise SourceError(f"{self.name}: {path}: {error}") from None
+
+    def _entries(self, folder: Path) -> list[Path]:
+        try:
+            return list(folder.iterdir()) if folder.is_dir() else []
         except OSError as error:
             raise SourceError(f"{folder}: {error.strerror or error}") from None
-        for entry in entries:
+
+    def _walk(self, folder: Path, prefix: str, depth: int) -> Iterator[str]:
+        if depth > _MAX_FOLDER_DEPTH:
+            raise SourceError(
+                f"{self.name}: folders are nested too deeply at {prefix}; does a link form a circle?"
+            )
+        for entry in self._entries(folder):
             path = prefix + entry.name
-            if entry.name in (".git", ".svn", ".hg") or is_junk(path):
+            if is_junk(path):
                 continue
             if entry.is_dir():
                 if entry.is_symlink():
@@ -79,22 +114,16 @@ class FolderSource:
             elif entry.is_file():
                 yield path
 
-    def _inside(self, entry: Path, path: str) -> Path:
-        real = entry.resolve()
-        if not real.is_relative_to(self._real):
-            raise SourceError(
-                f"{self.name}: {path} is a symbolic link that leads out of the folder; put the file itself there"
-            )
-        return real
-
-    def read(self, path: str) -> bytes:
-        real = self._inside(self.folder / path, path)
+    def _inside(self, entry: Path, path: str) -> None:
+        """Refuse what a symbolic link, or a name with "..", leads out of the folder."""
         try:
-            if real.stat().st_size > MAX_MEMBER_BYTES:
-                raise SourceError(f"{self.name}: {path} is larger than {MAX_MEMBER_BYTES} bytes")
-            return real.read_bytes()
-        except OSError as error:
-            raise SourceError(f"{self.name}: {path}: {error.strerror or error}") from None
+            inside = entry.resolve().is_relative_to(self.folder.resolve())
+        except (OSError, RuntimeError, ValueError) as error:
+            raise SourceError(f"{self.name}: {path}: {error}") from None
+        if not inside:
+            raise SourceError(
+                f"{self.name}: {path} leads out of the folder; put the file itself there, not a link"
+            )
 
 
 class ZipSource:
@@ -122,12 +151,17 @@ class ZipSource:
         total = 0
         self._members: dict[str, zipfile.ZipInfo] = {}
         for info in infos:
-            self._check(info)
+            path = info.filename.replace("\\", "/")
+            self._check(path, info)
             total += info.file_size
             if total > MAX_TOTAL_BYTES:
                 raise SourceError(f"{name}: would unpack to more than {MAX_TOTAL_BYTES} bytes")
-            if not info.is_dir() and not is_junk(info.filename):
-                self._members[info.filename] = info
+            if not path.endswith("/") and not is_junk(path):
+                self._members[path] = info
+
+    @property
+    def stem(self) -> str:
+        return PurePath(self.name).stem
 
     @classmethod
     def open(cls, path: Path, name: str | None = None) -> ZipSource:
@@ -139,10 +173,9 @@ class ZipSource:
             raise SourceError(f"{path}: {error.strerror or error}") from None
         return cls(data, name if name is not None else str(path))
 
-    def _check(self, info: zipfile.ZipInfo) -> None:
-        path = info.filename
-        parts = PurePosixPath(path).parts
-        if path.startswith("/") or "\\" in path or ".." in parts or (parts and parts[0].endswith(":")):
+    def _check(self, path: str, info: zipfile.ZipInfo) -> None:
+        parts = path.split("/")
+        if path.startswith("/") or ".." in parts or parts[0].endswith(":"):
             raise SourceError(
                 f"{self.name}: the member {path!r} would be written outside the archive's folder"
             )
@@ -159,8 +192,14 @@ class ZipSource:
                 f"{self.name}: {path} is compressed more than {MAX_RATIO} to 1, as zip bombs are"
             )
 
-    def files(self) -> tuple[str, ...]:
-        return tuple(sorted(self._members))
+    def files(self, below: str = "") -> tuple[str, ...]:
+        prefix = f"{below}/" if below else ""
+        return tuple(sorted(path for path in self._members if path.startswith(prefix)))
+
+    def folders(self, below: str = "") -> tuple[str, ...]:
+        prefix = f"{below}/" if below else ""
+        inside = (path[len(prefix) :].split("/") for path in self._members if path.startswith(prefix))
+        return tuple(sorted({parts[0] for parts in inside if len(parts) > 1}))
 
     def read(self, path: str) -> bytes:
         info = self._members.get(path)
@@ -194,12 +233,27 @@ class SubSource:
     def name(self) -> str:
         return f"{self.parent.name}/{self.folder}"
 
-    def files(self) -> tuple[str, ...]:
-        prefix = self.folder + "/"
-        return tuple(path[len(prefix) :] for path in self.parent.files() if path.startswith(prefix))
+    @property
+    def stem(self) -> str:
+        return self.folder.rsplit("/", 1)[-1]
+
+    def files(self, below: str = "") -> tuple[str, ...]:
+        skip = len(self.folder) + 1
+        return tuple(path[skip:] for path in self.parent.files(self._path(below)))
+
+    def folders(self, below: str = "") -> tuple[str, ...]:
+        return self.parent.folders(self._path(below))
 
     def read(self, path: str) -> bytes:
-        return self.parent.read(f"{self.folder}/{path}")
+        return self.parent.read(self._path(path))
+
+    def _path(self, path: str) -> str:
+        return f"{self.folder}/{path}" if path else self.folder
+
+
+def sub_source(source: Source, folder: str) -> Source:
+    """The folder of a source as a source; the source itself for ""."""
+    return SubSource(source, folder) if folder else source
 
 
 def open_source(path: Path) -> Source:

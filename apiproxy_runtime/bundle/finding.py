@@ -59,23 +59,31 @@ class Finding:
 
 
 class Findings:
-    """Collects findings in the order in which they were met."""
+    """Collects findings in the order in which they were met, each once."""
 
-    __slots__ = ("items",)
+    __slots__ = ("_seen", "items")
 
     def __init__(self, items: Iterable[Finding] = ()) -> None:
-        self.items: list[Finding] = list(items)
+        self.items: list[Finding] = []
+        self._seen: set[Finding] = set()
+        self.extend(items)
+
+    def add(self, finding: Finding) -> None:
+        if finding not in self._seen:
+            self._seen.add(finding)
+            self.items.append(finding)
 
     def error(self, place: Placed, name: str, message: str, cure: str = "") -> None:
         """Add something that keeps the bundle from being deployed."""
-        self.items.append(Finding(place.file, place.line, place.column, name, message, cure, "error"))
+        self.add(Finding(place.file, place.line, place.column, name, message, cure, "error"))
 
     def warning(self, place: Placed, name: str, message: str, cure: str = "") -> None:
         """Add something that is probably not meant, but can be run."""
-        self.items.append(Finding(place.file, place.line, place.column, name, message, cure, "warning"))
+        self.add(Finding(place.file, place.line, place.column, name, message, cure, "warning"))
 
     def extend(self, others: Iterable[Finding]) -> None:
-        self.items.extend(others)
+        for finding in others:
+            self.add(finding)
 
     @property
     def errors(self) -> list[Finding]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from apiproxy_runtime.bundle.archive import Source
+from apiproxy_runtime.bundle.finding import Placed
 from apiproxy_runtime.bundle.xml import Node
 
 BundleKind = Literal["apiproxy", "sharedflowbundle"]
@@ -93,9 +94,12 @@ class ProxyEndpoint:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SSLInfo:
-    """Texts as written, templates unexpanded; None where the element is missing."""
+    """Texts as written, templates unexpanded; None where the element is missing.
 
-    node: Node
+    An endpoint's `<SSLInfo>` and a target server's `sSLInfo` alike; `node` tells where it stands.
+    """
+
+    node: Placed
     enabled: str | None = None
     enforce: str | None = None
     key_store: str | None = None
