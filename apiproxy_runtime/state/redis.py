@@ -44,8 +44,8 @@ class RedisStore(Store):
             # Loaded here because it costs 270 ms and few need it.
             import redis.asyncio as client
             from redis import exceptions
+            from redis.asyncio.retry import Retry
             from redis.backoff import NoBackoff
-            from redis.retry import Retry
         except ImportError:
             raise StoreError(
                 "--state redis://… needs the redis package: pip install 'apiproxy-runtime[redis]'"
