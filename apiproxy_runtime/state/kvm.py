@@ -63,6 +63,10 @@ class KeyValueMap:
         kind = _ENCRYPTED if encrypted else _PLAIN
         return self._store.compare_and_set(self._directory, self.name, None, kind, durable=True)
 
+    def encrypted(self) -> Answer[bool]:
+        """Whether its values are encrypted; False for a map that does not exist yet."""
+        return then(self._store.get(self._directory, self.name), lambda kind: kind == _ENCRYPTED)
+
     def drop(self) -> Answer[bool]:
         """Delete the map and its entries; whether it existed."""
         return self._store.finish(self._drop())
