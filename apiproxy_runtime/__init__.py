@@ -1,0 +1,3 @@
+"""The open runtime for Apigee proxy bundles."""
+
+__version__ = "0.1.0"

@@ -48,9 +48,12 @@ class Client:
         "port",
         "received_end",
         "received_start",
+        "request_uri",
         "scheme",
         "sent_end",
         "sent_start",
+        "tunnel",
+        "upgrade",
     )
 
     def __init__(self, ip: str = "127.0.0.1", port: int = 0, scheme: str = "http") -> None:
@@ -61,6 +64,11 @@ class Client:
         self.local_ip = "127.0.0.1"
         self.local_port = 0
         self.forwarded_ip: str | None = None
+        #: path and query as received
+        self.request_uri = ""
+        #: the protocol the client asks to switch to (`websocket`), and the target's end of it once it agreed
+        self.upgrade = ""
+        self.tunnel: Any = None
         #: subject of the client's TLS certificate: cn, country, email.address, locality, organization, …
         self.certificate: dict[str, str] = {}
         self.received_start = self.received_end = self.sent_start = self.sent_end = 0.0
@@ -130,8 +138,8 @@ class MessageContext:
         "base_path",
         "client",
         "deadline",
-        "depth",
         "deployment",
+        "depth",
         "endpoint_name",
         "error",
         "fault",

@@ -51,6 +51,8 @@ class Fault(Exception):
         self.__cause__ = cause
         self.variables = variables or {}
         self.skip_continue_on_error = skip_continue_on_error
+        #: headers (lower case) that RaiseFault set; what a fault rule sets beside them is added, not put in their place
+        self.headers: frozenset[str] = frozenset()
         self.policy: str | None = None
         self.flow: str | None = None
         self.state: str | None = None

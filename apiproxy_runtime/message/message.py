@@ -53,7 +53,7 @@ class Parameters:
         return cls(pairs)
 
     def encode(self, plus: bool = True) -> str:
-        encode = quote_plus if plus else _quote_blank
+        encode = quote_plus if plus else _percent_encode
         return "&".join(f"{encode(name)}={encode(value)}" for name, value in self.pairs)
 
     def get(self, name: str) -> str | None:
@@ -102,7 +102,7 @@ class Parameters:
         return len(self.names())
 
 
-def _quote_blank(text: str) -> str:
+def _percent_encode(text: str) -> str:
     return quote(text, safe="")
 
 
@@ -114,6 +114,7 @@ class Message:
     status, reason  of a response; `reason` None stands for the standard phrase
     version     `1.1` (requests) or `HTTP/1.1` (responses), as the flow variables print it
     stream      the unread body while streaming; then `body` is empty
+    encoded     the body as received under its Content-Encoding, until `body` is changed
     """
 
     __slots__ = (
@@ -124,6 +125,7 @@ class Message:
         "_query_text",
         "_text",
         "_xml",
+        "encoded",
         "headers",
         "is_request",
         "path",
@@ -140,6 +142,7 @@ class Message:
         self.is_request = is_request
         self.headers = headers if headers is not None else Headers()
         self._body: bytes = body
+        self.encoded: bytes | None = None
         self._text: Any = _UNSET
         self._json: Any = _UNSET
         self._xml: Any = _UNSET
@@ -180,7 +183,7 @@ class Message:
     def body(self, data: bytes) -> None:
         self._body = data
         self._text = self._json = self._xml = _UNSET
-        self._form = None
+        self._form = self.encoded = None
 
     @property
     def content(self) -> str:
@@ -248,7 +251,7 @@ class Message:
         """The text after `?`, without it; as received until a parameter was changed."""
         if self._query_text is _UNSET:
             assert self._query is not None
-            return self._query.encode()
+            return self._query.encode(plus=False)
         return self._query_text
 
     @query_string.setter
@@ -280,6 +283,7 @@ class Message:
         if not self.is_form:
             self.headers.set("Content-Type", FORM_TYPE)
         self._body = self._text = self._json = self._xml = _UNSET
+        self.encoded = None
         return form
 
     # ---- whole message
@@ -289,6 +293,7 @@ class Message:
         new = Message(self.is_request, self.headers.copy(), self.body)
         new.verb, new.path, new.url, new.version = self.verb, self.path, self.url, self.version
         new.status, new.reason, new.query_plus = self.status, self.reason, self.query_plus
+        new.encoded = self.encoded
         if self._query_text is _UNSET:
             assert self._query is not None
             new._query, new._query_text = self._query.copy(), _UNSET

@@ -1,0 +1,21 @@
+"""Print the version of the runtime and of what it runs on."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+
+from apiproxy_runtime import __version__
+
+EXAMPLE = "example: apiproxy version"
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """No options."""
+
+
+def run(options: argparse.Namespace) -> int:
+    print(
+        f"apiproxy {__version__} (Python {platform.python_version()}, {platform.system()} {platform.machine()})"
+    )
+    return 0

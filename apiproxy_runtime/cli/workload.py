@@ -1,0 +1,63 @@
+"""What `serve`, `call` and `lint` share: from paths and options to bundles, environment and test data."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from apiproxy_runtime.bundle.discover import NoBundleFound, Workload, discover
+from apiproxy_runtime.bundle.environment import DEFAULT_ORGANIZATION, Environment, read_environment
+from apiproxy_runtime.bundle.finding import Findings
+from apiproxy_runtime.bundle.model import Bundle
+from apiproxy_runtime.bundle.reader import read_bundle
+from apiproxy_runtime.bundle.testdata import TestData, read_test_data
+from apiproxy_runtime.bundle.workspace import Workspace, find_workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Everything that was read. `bundles` may be incomplete when `findings` holds errors."""
+
+    bundles: tuple[Bundle, ...]
+    environment: Environment
+    test_data: TestData
+    findings: Findings
+
+
+def declare_environment(parser: argparse.ArgumentParser) -> None:
+    """The options that say which environment bundles are for."""
+    parser.add_argument(
+        "--environment", metavar="NAME", help="environment of the workspace (default: its only one, or test)"
+    )
+    parser.add_argument(
+        "--organization", metavar="NAME", help=f"name of the organization (default: {DEFAULT_ORGANIZATION})"
+    )
+    parser.add_argument(
+        "--env-dir",
+        metavar="DIR",
+        type=Path,
+        help="workspace whose environment and test-data files to use with the bundles named",
+    )
+
+
+def load(paths: list[Path], options: argparse.Namespace) -> Loaded:
+    """Read bundles, environment and test data. Raises NoBundleFound for a path that holds no bundle."""
+    findings = Findings()
+    workload = discover(paths, findings, options.environment) if paths else Workload((), None)
+    bundles = tuple(
+        bundle for source in workload.bundles if (bundle := read_bundle(source, findings)) is not None
+    )
+    workspace: Workspace | None = workload.workspace
+    if options.env_dir is not None:
+        workspace = find_workspace(options.env_dir)
+        if workspace is None:
+            raise NoBundleFound(f"{options.env_dir}: no workspace here (looked for src/main/apigee/)")
+    organization = options.organization or DEFAULT_ORGANIZATION
+    if workspace is None:
+        environment = Environment(name=options.environment or "test", organization=organization)
+        return Loaded(bundles, environment, TestData(), findings)
+    environment = read_environment(workspace, options.environment, findings, organization)
+    if environment.organization != organization:
+        environment = replace(environment, organization=organization)
+    return Loaded(bundles, environment, read_test_data(workspace, findings, environment.name), findings)

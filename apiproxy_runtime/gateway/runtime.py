@@ -1,0 +1,159 @@
+"""The runtime of one environment: deploys bundles, all or none, and holds what they share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from apiproxy_runtime.bundle.environment import Environment
+from apiproxy_runtime.bundle.finding import Finding, Findings
+from apiproxy_runtime.bundle.model import Bundle, HTTPTargetConnection, LocalTargetConnection
+from apiproxy_runtime.bundle.testdata import TestData
+from apiproxy_runtime.gateway.egress import HttpEgress
+from apiproxy_runtime.gateway.gateway import Gateway
+from apiproxy_runtime.gateway.health import HealthChecks
+from apiproxy_runtime.gateway.http.client import HttpClient
+from apiproxy_runtime.gateway.local import LocalProxyTarget
+from apiproxy_runtime.gateway.router import Router
+from apiproxy_runtime.gateway.target import HttpTarget
+from apiproxy_runtime.message.context import MessageContext
+from apiproxy_runtime.policy.egress import HTTPTarget, LocalTarget
+from apiproxy_runtime.policy.site import Services, SharedFlowRunner, Site
+from apiproxy_runtime.program.compile import compile_proxy, compile_shared_flow
+from apiproxy_runtime.program.program import ProxyProgram, SharedFlowProgram
+from apiproxy_runtime.program.sharedflow import run_shared_flow
+from apiproxy_runtime.state.kvm import KeyValueMaps
+from apiproxy_runtime.state.store import Store, settled
+from apiproxy_runtime.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What a deploy put in place."""
+
+    proxies: tuple[ProxyProgram, ...]
+    shared_flows: tuple[SharedFlowProgram, ...]
+    warnings: tuple[Finding, ...]
+
+
+class Runtime:
+    """Serves the proxies of one environment. Make it inside a running event loop.
+
+    observed  compile so that observers see every variable; costs speed, used with --trace and trace sessions
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        test_data: TestData,
+        store: Store,
+        *,
+        connect_to: Mapping[str, str] | None = None,
+        world: World | None = None,
+        settings: Mapping[str, str] | None = None,
+        observed: bool = False,
+    ) -> None:
+        self.observed = observed
+        self.router = Router()
+        self.gateway = Gateway(self.router)
+        self.client = HttpClient()
+        self.egress = HttpEgress(self.client, connect_to)
+        self.health = HealthChecks(self.egress, environment)
+        self.shared_flows: dict[str, SharedFlowProgram] = {}
+        world = world or World()
+        self.services = Services(
+            environment=environment,
+            test_data=test_data,
+            store=store,
+            kvms=KeyValueMaps(store, environment.organization, environment.name),
+            egress=self.egress,
+            targets=self,
+            shared_flow=self.shared_flow,
+            spawn=self.gateway.spawn,
+            world=world,
+            settings=dict(settings or {}),
+        )
+
+    async def load_test_data(self) -> None:
+        """Put the key value maps of the test data into the store."""
+        kvms = self.services.kvms
+        for data in self.services.test_data.maps:
+            table = kvms.map(data.scope, data.name, proxy=data.api_proxy or "")
+            await settled(table.seed(data.entries, encrypted=data.encrypted))
+
+    # ---- Targets, for the compiler
+
+    def http(
+        self, connection: HTTPTargetConnection, site: Site, *, purpose: str, events: bool = False
+    ) -> HTTPTarget:
+        """Compile an HTTPTargetConnection."""
+        target = HttpTarget(connection, site, self.egress, purpose, events)
+        if target.balance is not None and connection.health_monitor is not None:
+            self.health.add(connection.health_monitor, target.balance)
+        return target
+
+    def local(self, connection: LocalTargetConnection, site: Site) -> LocalTarget:
+        """Compile a LocalTargetConnection."""
+        return LocalProxyTarget(connection, site, self.router)
+
+    def shared_flow(self, name: str) -> SharedFlowRunner | None:
+        """What runs a deployed shared flow; None when there is none of that name."""
+        program = self.shared_flows.get(name)
+        if program is None:
+            return None
+
+        def run(ctx: MessageContext) -> object:
+            return run_shared_flow(program, ctx)
+
+        return run  # type: ignore[return-value]
+
+    # ---- deploying
+
+    def deploy(self, bundles: Iterable[Bundle], findings: Findings | None = None) -> Deployed:
+        """Serve exactly these bundles from now on.
+
+        Raises DeployError with all that is wrong; then what was served before goes on being served.
+        """
+        findings = findings if findings is not None else Findings()
+        self.health.prepare()
+        bundles = list(bundles)
+        flows = [
+            compile_shared_flow(bundle, self.services, findings, observed=self.observed)
+            for bundle in bundles
+            if bundle.kind == "sharedflowbundle"
+        ]
+        proxies = [
+            compile_proxy(bundle, self.services, findings, observed=self.observed)
+            for bundle in bundles
+            if bundle.kind == "apiproxy"
+        ]
+        check_base_paths(proxies, findings)
+        findings.raise_errors()
+        self.shared_flows = {flow.name: flow for flow in flows}
+        self.router.replace(proxies)
+        self.health.start()
+        return Deployed(tuple(proxies), tuple(flows), tuple(findings.warnings))
+
+    async def close(self, grace: float = 5.0) -> None:
+        """Finish background work, stop health checks, close connections and the store."""
+        self.health.stop()
+        await self.gateway.drain(grace)
+        self.client.close()
+        await settled(self.services.store.close())
+        await asyncio.sleep(0)
+
+
+def check_base_paths(programs: Iterable[ProxyProgram], findings: Findings) -> None:
+    """Two endpoints of different proxies must not claim one base path (deployment error of the environment group)."""
+    taken: dict[str, str] = {}
+    for program in programs:
+        for endpoint, source in zip(program.endpoints, program.bundle.proxies, strict=True):
+            owner = taken.setdefault(endpoint.base_path, program.bundle.name)
+            if owner != program.bundle.name:
+                findings.error(
+                    source.node,
+                    "BasePathConflict",
+                    f'The base path "{endpoint.base_path}" is already taken by the proxy "{owner}"',
+                    "Give one of the two another BasePath.",
+                )

@@ -1,0 +1,170 @@
+"""What a policy may use. Policies import from here and from nowhere else of the runtime."""
+
+from apiproxy_runtime.bundle.model import (
+    Authentication,
+    HTTPTargetConnection,
+    LocalTargetConnection,
+    Resource,
+)
+from apiproxy_runtime.bundle.target import read_authentication, read_http_target, read_local_target
+from apiproxy_runtime.bundle.xml import Node
+from apiproxy_runtime.expression.boundedregex import RegexTimeout
+from apiproxy_runtime.expression.javaregex import JavaRegexError, compile_java_regex
+from apiproxy_runtime.expression.jsonpath import (
+    MISSING,
+    JsonPath,
+    JsonPathSyntaxError,
+    compile_jsonpath,
+    to_text,
+)
+from apiproxy_runtime.expression.pattern import Pattern, PatternError, compile_pattern
+from apiproxy_runtime.expression.template.compiler import Template, UnresolvedVariable
+from apiproxy_runtime.expression.xpath import NotANodeset, XPath, XPathFailed, XPathSyntaxError, compile_xpath
+from apiproxy_runtime.message import variables
+from apiproxy_runtime.message.context import (
+    POST_CLIENT,
+    PROXY_REQUEST,
+    PROXY_RESPONSE,
+    TARGET_REQUEST,
+    TARGET_RESPONSE,
+    MessageContext,
+)
+from apiproxy_runtime.message.error import default_error
+from apiproxy_runtime.message.fault import Fault, FaultKind
+from apiproxy_runtime.message.headers import SINGLE_VALUED, Headers
+from apiproxy_runtime.message.message import FORM_TYPE, Message, Parameters, reason_phrase
+from apiproxy_runtime.message.text import text_of
+from apiproxy_runtime.message.variables import Getter, Setter
+from apiproxy_runtime.policy.declaration import (
+    Element,
+    Value,
+    attribute,
+    child,
+    children,
+    many,
+    nested,
+    sequence,
+    text,
+)
+from apiproxy_runtime.policy.egress import Call, CallFailed, Egress, HTTPTarget, LocalTarget
+from apiproxy_runtime.policy.kinds import (
+    BOOLEAN,
+    INTEGER,
+    MILLISECONDS,
+    NATURAL,
+    NUMBER,
+    PAYLOAD,
+    POSITIVE,
+    TEXT,
+    VARIABLE,
+    Kind,
+    at_least,
+    one_of,
+)
+from apiproxy_runtime.policy.policy import Policy, StepFunction, fault_table
+from apiproxy_runtime.policy.site import (
+    Predicate,
+    Render,
+    Services,
+    SharedFlowRunner,
+    Site,
+    unresolved_variable,
+)
+from apiproxy_runtime.policy.tokens import TokenSource, compile_header_name, compile_token
+from apiproxy_runtime.state.kvm import SCOPES, KeyValueMap, KeyValueMaps
+from apiproxy_runtime.state.store import Answer, Store, settled, then
+from apiproxy_runtime.world import World
+
+__all__ = [
+    "BOOLEAN",
+    "FORM_TYPE",
+    "INTEGER",
+    "MILLISECONDS",
+    "MISSING",
+    "NATURAL",
+    "NUMBER",
+    "PAYLOAD",
+    "POSITIVE",
+    "POST_CLIENT",
+    "PROXY_REQUEST",
+    "PROXY_RESPONSE",
+    "SCOPES",
+    "SINGLE_VALUED",
+    "TARGET_REQUEST",
+    "TARGET_RESPONSE",
+    "TEXT",
+    "VARIABLE",
+    "Answer",
+    "Authentication",
+    "Call",
+    "CallFailed",
+    "Egress",
+    "Element",
+    "Fault",
+    "FaultKind",
+    "Getter",
+    "HTTPTarget",
+    "HTTPTargetConnection",
+    "Headers",
+    "JavaRegexError",
+    "JsonPath",
+    "JsonPathSyntaxError",
+    "KeyValueMap",
+    "KeyValueMaps",
+    "Kind",
+    "LocalTarget",
+    "LocalTargetConnection",
+    "Message",
+    "MessageContext",
+    "Node",
+    "NotANodeset",
+    "Parameters",
+    "Pattern",
+    "PatternError",
+    "Policy",
+    "Predicate",
+    "RegexTimeout",
+    "Render",
+    "Resource",
+    "Services",
+    "Setter",
+    "SharedFlowRunner",
+    "Site",
+    "StepFunction",
+    "Store",
+    "Template",
+    "TokenSource",
+    "UnresolvedVariable",
+    "Value",
+    "World",
+    "XPath",
+    "XPathFailed",
+    "XPathSyntaxError",
+    "at_least",
+    "attribute",
+    "child",
+    "children",
+    "compile_header_name",
+    "compile_java_regex",
+    "compile_jsonpath",
+    "compile_pattern",
+    "compile_token",
+    "compile_xpath",
+    "default_error",
+    "fault_table",
+    "many",
+    "nested",
+    "one_of",
+    "read_authentication",
+    "read_http_target",
+    "read_local_target",
+    "reason_phrase",
+    "sequence",
+    "settled",
+    "text",
+    "text_of",
+    "then",
+    "to_text",
+    "unresolved_variable",
+    "variables",
+]

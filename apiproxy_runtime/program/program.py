@@ -1,0 +1,148 @@
+"""The compiled form of a bundle: flat lists of steps, ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from apiproxy_runtime.bundle.model import Bundle
+from apiproxy_runtime.message.context import Deployment, MessageContext
+from apiproxy_runtime.policy.egress import HTTPTarget, LocalTarget
+from apiproxy_runtime.program.step import Step
+
+Predicate = Callable[[MessageContext], bool]
+Steps = tuple[Step, ...]
+
+MEGABYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionalFlow:
+    """A `<Flow>` in one direction; it is chosen even when it has no steps in that direction."""
+
+    name: str
+    description: str
+    condition: Predicate | None
+    steps: Steps
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """PreFlow, the conditional flows and PostFlow of one endpoint in one direction.
+
+    `empty` is true when there is nothing to run or to choose.
+    """
+
+    pre: Steps
+    flows: tuple[ConditionalFlow, ...]
+    post: Steps
+    of_target: bool
+    pre_description: str = ""
+    post_description: str = ""
+
+    @property
+    def empty(self) -> bool:
+        return not (self.pre or self.flows or self.post)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRule:
+    name: str
+    condition: Predicate | None
+    steps: Steps
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRules:
+    """The rules of one endpoint, in the order in which they are tried."""
+
+    rules: tuple[FaultRule, ...] = ()
+    default: FaultRule | None = None
+    always_enforce: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.rules) or self.default is not None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetProgram:
+    """A TargetEndpoint, or the bare URL of a RouteRule (then `endpoint` is False and the proxy's rules apply).
+
+    is_success  whether a status is one of the success codes
+    """
+
+    name: str
+    endpoint: bool
+    connection: HTTPTarget | LocalTarget
+    request: Segment
+    response: Segment
+    events: Steps
+    has_event_flow: bool
+    fault_rules: FaultRules
+    is_success: Callable[[int], bool]
+    base_path: str | None = None
+    scheme: str | None = None
+    request_filter: Callable[[MessageContext], None] | None = None
+    response_filter: Callable[[MessageContext], None] | None = None
+    stream_response: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A RouteRule; `target` None is the null route."""
+
+    name: str
+    condition: Predicate | None
+    target: TargetProgram | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointProgram:
+    """A ProxyEndpoint.
+
+    api_timeout  seconds for the whole transaction, 0.0 for none
+    body_limit   bytes a buffered request body may have after decompression
+    """
+
+    name: str
+    base_path: str
+    deployment: Deployment
+    request: Segment
+    response: Segment
+    post_client: Steps
+    routes: tuple[Route, ...]
+    fault_rules: FaultRules
+    pre_proxy_hook: Steps = ()
+    pre_target_hook: Steps = ()
+    post_target_hook: Steps = ()
+    post_proxy_hook: Steps = ()
+    api_timeout: float = 0.0
+    body_limit: int = 10 * MEGABYTE
+    stream_request: bool = False
+    stream_response: bool = False
+    properties: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyProgram:
+    """An API proxy, ready to run."""
+
+    bundle: Bundle
+    deployment: Deployment
+    endpoints: tuple[EndpointProgram, ...]
+
+    def endpoint(self, name: str) -> EndpointProgram | None:
+        return next((endpoint for endpoint in self.endpoints if endpoint.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedFlowProgram:
+    """A shared flow, ready to be called."""
+
+    bundle: Bundle
+    deployment: Deployment
+    steps: Steps
+
+    @property
+    def name(self) -> str:
+        return self.bundle.name

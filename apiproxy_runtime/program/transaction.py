@@ -1,0 +1,224 @@
+"""One transaction through a compiled proxy: the order of the flows, the routing, and what faults do to them.
+
+Order of execution (API proxy configuration reference): flow hook PreProxy, ProxyEndpoint request, route rules, flow
+hook PreTarget, TargetEndpoint request, the call, TargetEndpoint response, flow hook PostTarget, ProxyEndpoint
+response, flow hook PostProxy; then the response is sent, and PostClientFlow runs. The target hooks are skipped when
+there is no target.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from apiproxy_runtime.message.context import (
+    POST_CLIENT,
+    PROXY_REQUEST,
+    PROXY_RESPONSE,
+    TARGET_REQUEST,
+    TARGET_RESPONSE,
+    MessageContext,
+    TargetCall,
+)
+from apiproxy_runtime.message.error import default_error
+from apiproxy_runtime.message.fault import Fault
+from apiproxy_runtime.message.message import Message
+from apiproxy_runtime.policy.egress import CallFailed
+from apiproxy_runtime.program.errors import call_fault, error_status_fault
+from apiproxy_runtime.program.events import EventStream
+from apiproxy_runtime.program.program import (
+    EndpointProgram,
+    FaultRule,
+    FaultRules,
+    Route,
+    Segment,
+    TargetProgram,
+)
+from apiproxy_runtime.program.step import run_steps, timed_out
+
+logger = logging.getLogger("apiproxy")
+
+
+async def run_transaction(program: EndpointProgram, ctx: MessageContext) -> Message:
+    """Run everything up to the sending of the response, and return what is to be sent. Raises nothing."""
+    rules = program.fault_rules
+    try:
+        if program.pre_proxy_hook:
+            await run_steps(ctx, program.pre_proxy_hook)
+        if not program.request.empty:
+            await run_segment(ctx, program.request)
+        route = choose_route(program, ctx)
+        target = route.target
+        if target is None:
+            ctx.response = echo(ctx.request)
+        else:
+            if target.endpoint:
+                rules = target.fault_rules
+            await run_target(program, target, ctx)
+            rules = program.fault_rules
+        ctx.phase = PROXY_RESPONSE
+        ctx.in_response = True
+        if not program.response.empty:
+            await run_segment(ctx, program.response)
+        if program.post_proxy_hook:
+            await run_steps(ctx, program.post_proxy_hook)
+    except Fault as fault:
+        return await run_error_flow(ctx, fault, rules)
+    except Exception as error:
+        logger.exception("Transaction failed unexpectedly")
+        return await run_error_flow(
+            ctx,
+            Fault("messaging.runtime.InternalError", f"{type(error).__name__}: {error}", category="System"),
+            rules,
+        )
+    assert ctx.response is not None
+    return ctx.response
+
+
+async def run_segment(ctx: MessageContext, segment: Segment) -> None:
+    """PreFlow, the first conditional flow that holds, PostFlow. The choice is made afresh in every segment."""
+    if segment.pre:
+        enter_flow(ctx, "PreFlow", segment.pre_description, segment.of_target)
+        await run_steps(ctx, segment.pre)
+    for flow in segment.flows:
+        if flow.condition is None or flow.condition(ctx):
+            enter_flow(ctx, flow.name, flow.description, segment.of_target)
+            if flow.steps:
+                await run_steps(ctx, flow.steps)
+            break
+    enter_flow(ctx, "PostFlow", segment.post_description, segment.of_target)
+    if segment.post:
+        await run_steps(ctx, segment.post)
+
+
+def enter_flow(ctx: MessageContext, name: str, description: str, of_target: bool) -> None:
+    ctx.flow_name = name
+    ctx.flow_description = description or None
+    if of_target:
+        ctx.target_flow_name = name
+    else:
+        ctx.proxy_flow_name = name
+    if ctx.observer is not None:
+        ctx.observer.flow_begins(ctx, name)
+
+
+def choose_route(program: EndpointProgram, ctx: MessageContext) -> Route:
+    """The first rule that holds. Raises Fault `messaging.runtime.RouteFailed` when none does."""
+    for route in program.routes:
+        if route.condition is None or route.condition(ctx):
+            ctx.route_name = route.name
+            if route.target is not None:
+                ctx.route_target = route.target.name
+            if ctx.observer is not None:
+                ctx.observer.route_chosen(ctx, route)
+            return route
+    raise Fault(
+        "messaging.runtime.RouteFailed",
+        "Unable to route the message to a Target Endpoint",
+        500,
+        category="Messaging",
+    )
+
+
+def echo(request: Message) -> Message:
+    """What a null route answers: the request's headers and body, status 200. Source: Edge debug sessions."""
+    response = Message(False, request.headers.copy(), request.body)
+    response.stream = request.stream
+    return response
+
+
+async def run_target(program: EndpointProgram, target: TargetProgram, ctx: MessageContext) -> None:
+    """The target's request flows, the call and the response flows. Raises the Fault that ends them."""
+    call = TargetCall(target.name, target.connection.url_of)
+    call.base_path = target.base_path
+    call.scheme = target.scheme
+    ctx.target = call
+    ctx.phase = TARGET_REQUEST
+    if target.request_filter is not None:
+        target.request_filter(ctx)
+    if program.pre_target_hook:
+        await run_steps(ctx, program.pre_target_hook)
+    if not target.request.empty:
+        await run_segment(ctx, target.request)
+    if ctx.deadline and ctx.world.monotonic() > ctx.deadline:
+        raise timed_out(ctx)
+    try:
+        response = await target.connection.call_target(ctx)
+    except CallFailed as failure:
+        raise call_fault(failure, ctx) from failure
+    ctx.response = response
+    ctx.phase = TARGET_RESPONSE
+    ctx.in_response = True
+    if not target.is_success(response.status):
+        raise error_status_fault(response)
+    if not target.response.empty:
+        await run_segment(ctx, target.response)
+    if program.post_target_hook:
+        await run_steps(ctx, program.post_target_hook)
+    if target.response_filter is not None:
+        target.response_filter(ctx)
+    if target.events and response.stream is not None:
+        response.stream = EventStream(ctx, target.events).pass_events(response.stream)
+
+
+async def run_error_flow(ctx: MessageContext, fault: Fault, rules: FaultRules) -> Message:
+    """Run the fault rules and return the error response.
+
+    The first rule whose condition holds is taken; the default rule runs when none holds, or in addition when it is
+    always enforced, unless the chosen rule raised. A fault inside a rule ends the rule and replaces the pending
+    error; the headers the error already had stay. Source: fault handling page.
+    """
+    begin_error(ctx, fault)
+    chosen = next((rule for rule in rules.rules if rule.condition is None or rule.condition(ctx)), None)
+    raised = False
+    if chosen is not None:
+        raised = not await run_fault_rule(ctx, chosen)
+    default = rules.default
+    if (
+        default is not None
+        and (chosen is None or (rules.always_enforce and not raised))
+        and (default.condition is None or default.condition(ctx))
+    ):
+        await run_fault_rule(ctx, default)
+    assert ctx.error is not None
+    return ctx.error
+
+
+def begin_error(ctx: MessageContext, fault: Fault) -> None:
+    """Enter the error state: from here on `message` is the pending error."""
+    if fault.state is None:
+        fault.state = ctx.phase
+        fault.flow = ctx.flow_name
+    ctx.error = fault.message if fault.message is not None else default_error(fault, ctx.request)
+    ctx.fault = fault
+    if ctx.observer is not None:
+        ctx.observer.fault_raised(ctx, fault)
+
+
+async def run_fault_rule(ctx: MessageContext, rule: FaultRule) -> bool:
+    """Run a rule's steps; False when one of them raised, which ends the rule."""
+    enter_flow(ctx, rule.name, "", False)
+    try:
+        await run_steps(ctx, rule.steps)
+    except Fault as fault:
+        previous = ctx.error
+        begin_error(ctx, fault)
+        if previous is not None and ctx.error is not None:
+            for name, value in previous.headers:
+                if name not in ctx.error.headers and name.lower() not in ("content-length", "content-type"):
+                    ctx.error.headers.add(name, value)
+        return False
+    return True
+
+
+async def run_post_client(program: EndpointProgram, ctx: MessageContext) -> None:
+    """PostClientFlow, after the response was sent; it runs after errors too. What fails in it is logged."""
+    ctx.phase = POST_CLIENT
+    ctx.deadline = 0.0
+    enter_flow(ctx, "PostClientFlow", "", False)
+    try:
+        await run_steps(ctx, program.post_client)
+    except Fault as fault:
+        logger.warning("PostClientFlow of %s failed: %s", ctx.deployment.proxy, fault)
+
+
+__all__ = ["PROXY_REQUEST", "run_error_flow", "run_post_client", "run_segment", "run_transaction"]
