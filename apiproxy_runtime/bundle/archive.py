@@ -7,9 +7,11 @@ or when it would unpack to more than the limits below; a folder when a symbolic 
 from __future__ import annotations
 
 import io
+import os
 import stat
 import zipfile
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -70,10 +72,11 @@ class FolderSource:
     def __init__(self, folder: Path, name: str | None = None) -> None:
         self.folder = folder
         self.name = name if name is not None else str(folder)
+        self._real = folder.resolve()
 
     @property
     def stem(self) -> str:
-        return self.folder.resolve().name
+        return self._real.name
 
     def files(self, below: str = "") -> tuple[str, ...]:
         return tuple(sorted(self._walk(self.folder / below, f"{below}/" if below else "", 0)))
@@ -92,9 +95,12 @@ class FolderSource:
         except (OSError, ValueError) as error:
             raise SourceError(f"{self.name}: {path}: {error}") from None
 
-    def _entries(self, folder: Path) -> list[Path]:
+    def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
         try:
-            return list(folder.iterdir()) if folder.is_dir() else []
+            with os.scandir(folder) as entries:
+                return list(entries)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
         except OSError as error:
             raise SourceError(f"{folder}: {error.strerror or error}") from None
 
@@ -109,15 +115,15 @@ class FolderSource:
                 continue
             if entry.is_dir():
                 if entry.is_symlink():
-                    self._inside(entry, path)
-                yield from self._walk(entry, path + "/", depth + 1)
+                    self._inside(folder / entry.name, path)
+                yield from self._walk(folder / entry.name, path + "/", depth + 1)
             elif entry.is_file():
                 yield path
 
     def _inside(self, entry: Path, path: str) -> None:
         """Refuse what a symbolic link, or a name with "..", leads out of the folder."""
         try:
-            inside = entry.resolve().is_relative_to(self.folder.resolve())
+            inside = entry.resolve().is_relative_to(self._real)
         except (OSError, RuntimeError, ValueError) as error:
             raise SourceError(f"{self.name}: {path}: {error}") from None
         if not inside:
@@ -158,6 +164,8 @@ class ZipSource:
                 raise SourceError(f"{name}: would unpack to more than {MAX_TOTAL_BYTES} bytes")
             if not path.endswith("/") and not is_junk(path):
                 self._members[path] = info
+        self._files = sorted(self._members)
+        self._folders = _folder_index(self._files)
 
     @property
     def stem(self) -> str:
@@ -193,13 +201,14 @@ class ZipSource:
             )
 
     def files(self, below: str = "") -> tuple[str, ...]:
-        prefix = f"{below}/" if below else ""
-        return tuple(sorted(path for path in self._members if path.startswith(prefix)))
+        if not below:
+            return tuple(self._files)
+        start = bisect_left(self._files, f"{below}/")
+        end = bisect_left(self._files, f"{below}0", start)  # "0" is the character after the slash
+        return tuple(self._files[start:end])
 
     def folders(self, below: str = "") -> tuple[str, ...]:
-        prefix = f"{below}/" if below else ""
-        inside = (path[len(prefix) :].split("/") for path in self._members if path.startswith(prefix))
-        return tuple(sorted({parts[0] for parts in inside if len(parts) > 1}))
+        return tuple(sorted(self._folders.get(below, ())))
 
     def read(self, path: str) -> bytes:
         info = self._members.get(path)
@@ -220,6 +229,21 @@ class ZipSource:
         if len(data) > info.file_size:
             raise SourceError(f"{self.name}: {path} is larger than the archive says")
         return data
+
+
+def _folder_index(files: list[str]) -> dict[str, set[str]]:
+    """The names of the folders directly in each folder."""
+    index: dict[str, set[str]] = {}
+    for file in files:
+        folder, _, _ = file.rpartition("/")
+        while folder:
+            parent, _, name = folder.rpartition("/")
+            names = index.setdefault(parent, set())
+            if name in names:
+                break
+            names.add(name)
+            folder = parent
+    return index
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,8 +108,8 @@ class App:
 
 def read_developer(entry: Entry) -> Developer | None:
     """None (and an error) without an email."""
-    entry.check_fields(_DEVELOPER)
     email = entry.name("email")
+    entry.check_fields(_DEVELOPER)
     if not email:
         return None
     return Developer(
@@ -128,8 +128,8 @@ def read_developer(entry: Entry) -> Developer | None:
 
 def read_app(entry: Entry, developer: str, findings: Findings) -> App | None:
     """None (and an error) without a name. `developer` is the owner where the file groups apps by developer."""
-    entry.check_fields(_APP)
     name = entry.name("name")
+    entry.check_fields(_APP)
     if not name:
         return None
     products = _app_products(entry, findings)
@@ -169,8 +169,8 @@ def _credential(
     entry: Entry, products: tuple[str, ...], scopes: tuple[str, ...], findings: Findings
 ) -> Credential | None:
     """Products and scopes of a key are the app's unless it lists its own."""
-    entry.check_fields(_CREDENTIAL)
     key = entry.name("consumerKey")
+    entry.check_fields(_CREDENTIAL)
     if not key:
         return None
     own = entry.member("apiProducts")

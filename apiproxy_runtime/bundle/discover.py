@@ -6,8 +6,9 @@ folders directly below it, a workspace, or a zip of any of these.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from apiproxy_runtime.bundle.archive import FolderSource, Source, SourceError, open_source, sub_source
@@ -18,6 +19,8 @@ from apiproxy_runtime.bundle.model import BundleKind
 from apiproxy_runtime.bundle.workspace import Workspace, choose_environment, find_workspace
 
 _KINDS: tuple[BundleKind, ...] = ("apiproxy", "sharedflowbundle")
+_HINT_DEPTH = 3
+_HINT_FOLDERS = 1000
 _LOOKED_FOR = "looked for apiproxy/ or sharedflowbundle/ in it and in the folders directly below it, and for src/main/apigee/"
 
 
@@ -92,14 +95,19 @@ def find_bundles(path: Path | str | Source) -> list[BundleSource]:
     found = _at(source, "") or [bundle for folder in source.folders() for bundle in _at(source, folder)]
     if found:
         return found
-    deeper = [
-        f"{folder}/{inner}"
-        for folder in source.folders()
-        for inner in source.folders(folder)
-        if _at(source, f"{folder}/{inner}")
-    ]
-    hint = f"; there are bundles further down: {', '.join(deeper[:5])}" if deeper else ""
+    visited = islice(_further_down(source, "", 0), _HINT_FOLDERS)
+    deeper = list(islice((path for path in visited if _at(source, path)), 5))
+    hint = f"; there are bundles further down: {', '.join(deeper)}" if deeper else ""
     raise NoBundleFound(f"{source.name}: no bundle here ({_LOOKED_FOR}){hint}")
+
+
+def _further_down(source: Source, below: str, depth: int) -> Iterator[str]:
+    """The folders of the first few levels, to look into for a hint."""
+    for folder in source.folders(below):
+        path = f"{below}/{folder}" if below else folder
+        yield path
+        if depth < _HINT_DEPTH and not folder.startswith(".") and folder != "node_modules":
+            yield from _further_down(source, path, depth + 1)
 
 
 def _at(source: Source, folder: str) -> list[BundleSource]:

@@ -25,11 +25,12 @@ def kind_of(node: JsonNode) -> str:
 class Entry:
     """A JSON object together with what to call it, such as `the target server "orders"`."""
 
-    __slots__ = ("_members", "column", "file", "findings", "line", "noun")
+    __slots__ = ("_is_object", "_members", "column", "file", "findings", "line", "noun")
 
     def __init__(self, node: JsonNode, noun: str, findings: Findings) -> None:
         self._members = node.value if isinstance(node.value, dict) else {}
-        if not isinstance(node.value, dict):
+        self._is_object = isinstance(node.value, dict)
+        if not self._is_object:
             findings.error(node, "InvalidValue", f"{noun} must be an object, not {kind_of(node)}")
         self.file = node.file
         self.line = node.line
@@ -51,6 +52,8 @@ class Entry:
     def name(self, *keys: str) -> str:
         """A field without which the entry means nothing; missing or empty is an error."""
         text = self.text(*keys).strip()
+        if not self._is_object:
+            return ""
         if not text:
             self.findings.error(self, "MissingName", f"{self.noun} has no {keys[0]!r}", "Add it.")
         else:

@@ -51,8 +51,8 @@ class KeyValueMap:
 
 def read_key_value_map(entry: Entry, findings: Findings) -> KeyValueMap | None:
     """None (and an error) without a name, or without a proxy where the scope asks for one."""
-    entry.check_fields(_FIELDS)
     name = entry.name("name")
+    entry.check_fields(_FIELDS)
     api_proxy = entry.text("apiproxy", "apiProxy", "proxy").strip()
     scope = _scope(entry, api_proxy, findings)
     if scope == "apiproxy" and not api_proxy:

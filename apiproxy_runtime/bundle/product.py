@@ -135,8 +135,8 @@ class Product:
 
 def read_product(entry: Entry, findings: Findings) -> Product | None:
     """None (and an error) without a name."""
-    entry.check_fields(_FIELDS)
     name = entry.name("name")
+    entry.check_fields(_FIELDS)
     if not name:
         return None
     product = Product(

@@ -43,8 +43,8 @@ class TargetServer:
 
 def read_target_server(entry: Entry, findings: Findings) -> TargetServer | None:
     """None (and an error) without a name or host."""
-    entry.check_fields(_FIELDS)
     name = entry.name("name")
+    entry.check_fields(_FIELDS)
     host = entry.text("host").strip()
     if not name:
         return None
