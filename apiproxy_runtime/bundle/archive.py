@@ -187,6 +187,8 @@ class ZipSource:
             raise SourceError(
                 f"{self.name}: the member {path!r} would be written outside the archive's folder"
             )
+        if len(parts) > _MAX_FOLDER_DEPTH:
+            raise SourceError(f"{self.name}: the member {path[:80]!r}… lies in too many folders")
         if stat.S_ISLNK(info.external_attr >> 16):
             raise SourceError(
                 f"{self.name}: the member {path!r} is a symbolic link; put the file itself there"

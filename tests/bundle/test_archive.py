@@ -77,6 +77,11 @@ def test_a_member_that_would_leave_the_folder_is_refused(name: str) -> None:
         ZipSource(zipped({name: "x"}), "x.zip")
 
 
+def test_a_member_in_endless_folders_is_refused() -> None:
+    with pytest.raises(SourceError, match="too many folders"):
+        ZipSource(zipped({"a/" * 1000 + "b": "x"}), "x.zip")
+
+
 def test_a_member_that_is_a_link_is_refused() -> None:
     with pytest.raises(SourceError, match="symbolic link"):
         ZipSource(zipped({"a": "/etc/passwd"}, external_attr=0o120777 << 16), "x.zip")

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from apiproxy_runtime.bundle.archive import ZipSource
+from apiproxy_runtime.bundle.discover import discover
 from apiproxy_runtime.bundle.environment import read_environment
 from apiproxy_runtime.bundle.finding import Findings
 from apiproxy_runtime.bundle.product import (
@@ -311,3 +317,53 @@ def test_what_was_found_is_listed_with_its_files(write: Write) -> None:
         "src/tests/x/developers.json: 1 developer: a@b.c",
         "src/tests/x/products.json: 10 products: p0, p1, p2, p3, p4, p5, p6, p7, … 2 more",
     ]
+
+
+_KEYS = st.sampled_from(
+    ["name", "host", "port", "isEnabled", "sSLInfo", "commonName", "proxies", "sharedflows", "PreProxyFlowHook",
+     "sharedFlow", "aliases", "alias", "cert", "certFile", "keyFile", "expirySettings", "values", "timeoutInSec",
+     "value", "variables", "namespaces", "quota", "quotaTimeUnit", "attributes", "attribute", "operationGroup",
+     "operationConfigs", "apiSource", "operations", "llmOperationGroup", "email", "a@b.c", "apiProducts",
+     "credentials", "consumerKey", "expiresAt", "scope", "entries", "entry", "scopes"]
+)  # fmt: skip
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.sampled_from(["", "a", "true", "443"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=5),
+    max_leaves=15,
+)
+_FILES = [
+    *(
+        f"src/main/apigee/environments/test/{name}.json"
+        for name in (
+            "targetservers",
+            "flowhooks",
+            "keystores",
+            "caches",
+            "debugmask",
+            "datacollectors",
+            "references",
+        )
+    ),
+    "src/main/apigee/environments/test/deployments.json",
+    *(f"src/tests/x/{name}.json" for name in ("products", "developers", "developerapps", "maps")),
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(_VALUES, min_size=len(_FILES), max_size=len(_FILES)))
+def test_no_json_whatsoever_raises(values: list[object]) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for file, value in zip(_FILES, values, strict=True):
+            archive.writestr(file, json.dumps(value))
+    source = ZipSource(buffer.getvalue(), "x.zip")
+    findings = Findings()
+    environment = read_environment(source, None, findings)
+    data = read_test_data(source, findings)
+    discover([source], findings)
+    assert describe(environment, data) is not None
+    assert {finding.file for finding in findings} <= set(_FILES)
