@@ -1,0 +1,75 @@
+"""Template functions that look into JSON and XML."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+
+from lxml import etree
+
+from apiproxy_runtime.expression.jsonpath import MISSING, compile_jsonpath, to_text
+from apiproxy_runtime.expression.template.failure import CallFailed
+from apiproxy_runtime.expression.xpath import Kind, XPath, XPathFailed, compile_xpath
+from apiproxy_runtime.message.text import text_of
+
+path = compile_jsonpath
+
+#: The document is text already: an encoding that it declares is no longer its own.
+_DECLARATION = re.compile(r"\A\ufeff?\s*<\?xml[^>]*\?>")
+_KINDS: dict[str, Kind] = {
+    "nodeset": "nodeset",
+    "node": "node",
+    "number": "number",
+    "boolean": "boolean",
+    "string": "string",
+}
+
+
+def json_path(expression: str, document: str, want_array: str = "false") -> str:
+    """No match, or no JSON, gives nothing; of an array the first element counts, unless all are wanted."""
+    try:
+        compiled = compile_jsonpath(expression)
+    except ValueError as error:
+        raise CallFailed(str(error)) from None
+    try:
+        value = compiled.find(json.loads(document))
+    except (ValueError, RecursionError):
+        return ""
+    if value.__class__ is list and want_array.lower() != "true":
+        if not value:
+            return ""
+        value = value[0]
+    if value is MISSING:
+        return ""
+    return to_text(value) if value.__class__ in (dict, list) else text_of(value)
+
+
+def xpath(expression: str, document: str, *rest: str) -> str:
+    """`rest` is the type, and namespaces as `prefix:uri`; an unknown type means nodeset. No match gives nothing."""
+    compiled = _xpath(expression, rest)
+    try:
+        root = etree.fromstring(_DECLARATION.sub("", document).encode("utf-8", "replace"), _parser())
+        return compiled(root) or ""
+    except (etree.XMLSyntaxError, XPathFailed, ValueError):
+        return ""
+
+
+@lru_cache(256)
+def _xpath(expression: str, rest: tuple[str, ...]) -> XPath:
+    namespaces, kind = dict[str, str](), "nodeset"
+    for argument in rest:
+        prefix, colon, uri = argument.partition(":")
+        if colon:
+            namespaces[prefix] = uri
+        else:
+            kind = argument.lower()
+    try:
+        return compile_xpath(expression, namespaces, kind=_KINDS.get(kind, "nodeset"))
+    except ValueError as error:
+        raise CallFailed(str(error)) from None
+
+
+def _parser() -> etree.XMLParser:
+    """A parser that reads nothing but the text it is given."""
+    return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
