@@ -118,9 +118,6 @@ class Gateway:
         await self.answer(exchange, ctx, program, response)
         if program.post_client:
             self.spawn(run_post_client(program, ctx))
-        if ctx.background:
-            for work in ctx.background:
-                self.spawn(_outlive(work))
         if ctx.observer is not None:
             ctx.observer.transaction_ends(ctx)
 
@@ -161,13 +158,6 @@ class Gateway:
         client.sent_end = ctx.world.now()
         if not client.sent_start:
             client.sent_start = client.sent_end
-
-
-async def _outlive(work: Any) -> None:
-    try:
-        await work
-    except Exception as error:
-        logger.warning("Work in the background failed: %s", error)
 
 
 def refuse(exchange: Exchange, ctx: MessageContext, fault: Fault) -> None:

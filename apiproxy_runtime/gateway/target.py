@@ -6,7 +6,7 @@ used verbatim; the configured one gets the path suffix and the query appended, e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from math import inf
 from urllib.parse import urlsplit
 
@@ -165,7 +165,7 @@ class HttpTarget:
     async def _balanced(
         self,
         balance: Balance,
-        send: Callable[[TargetServer], object],
+        send: Callable[[TargetServer], Awaitable[Message]],
         target: TargetCall | None,
     ) -> Message:
         """Try the servers the balance names until one gives a usable answer. Raises CallFailed."""
@@ -177,7 +177,7 @@ class HttpTarget:
                 target.server, target.is_fallback = state.name, state.fallback
             state.in_flight += 1
             try:
-                response: Message = await send(server)  # type: ignore[misc]
+                response = await send(server)
             except CallFailed as error:
                 failure, answer = error, None
                 balance.failed(state)
@@ -190,7 +190,7 @@ class HttpTarget:
             finally:
                 state.in_flight -= 1
             if target is not None:
-                target.failed_servers.append(state.name)
+                target.failed_servers += (state.name,)
             if not balance.retry:
                 break
         if answer is not None:

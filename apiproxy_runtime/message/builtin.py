@@ -232,6 +232,18 @@ def http_time(seconds: float, zone: str = "UTC") -> str:
     return time.strftime(f"%a, %d %b %Y %H:%M:%S {zone}", time.gmtime(seconds))
 
 
+def _moment_text(attribute: str) -> Callable[[Any], str]:
+    return lambda owner: http_time(getattr(owner, attribute))
+
+
+def _moment_millis(attribute: str) -> Callable[[Any], int]:
+    return lambda owner: _millis(getattr(owner, attribute))
+
+
+def _subject(part: str) -> Callable[[Client | TargetCall], str | None]:
+    return lambda owner: owner.certificate.get(part)
+
+
 def _client(pick: Callable[[Client], Any]) -> Callable[[MessageContext], Any]:
     return lambda ctx: pick(ctx.client)
 
@@ -260,14 +272,14 @@ for _moment, _scope in (("received.start", _R), ("received.end", _R), ("sent.sta
         "String",
         _scope,
         "when; empty before",
-        lambda c, a=_attribute: http_time(getattr(c.client, a)),  # type: ignore[misc]
+        _client(_moment_text(_attribute)),
     )
     _variable(
         f"client.{_moment}.timestamp",
         "Long",
         _scope,
         "when, in epoch milliseconds; -1 before",
-        lambda c, a=_attribute: _millis(getattr(c.client, a)),  # type: ignore[misc]
+        _client(_moment_millis(_attribute)),
     )
 for _part in ("cn", "country", "email.address", "locality", "organization", "organization.unit", "state"):
     _variable(
@@ -275,7 +287,7 @@ for _part in ("cn", "country", "email.address", "locality", "organization", "org
         "String",
         _R,
         "from the client's TLS certificate",
-        lambda c, p=_part: c.client.certificate.get(p),  # type: ignore[misc]
+        _client(_subject(_part)),
     )
 _variable("virtualhost.name", "String", _R, "name of the virtual host (Edge)", lambda c: "default")
 _variable(
@@ -459,7 +471,7 @@ for _part in ("cn", "country", "email.address", "locality", "organization", "org
         "String",
         _TR,
         "from the target's TLS certificate",
-        _target(lambda t, p=_part: t.certificate.get(p)),  # type: ignore[misc]
+        _target(_subject(_part)),
     )
 for _moment in ("sent.start", "sent.end", "received.start", "received.end"):
     _attribute = _moment.replace(".", "_")
@@ -468,14 +480,14 @@ for _moment in ("sent.start", "sent.end", "received.start", "received.end"):
         "String",
         _T,
         "when",
-        _target(lambda t, a=_attribute: http_time(getattr(t, a))),  # type: ignore[misc]
+        _target(_moment_text(_attribute)),
     )
     _variable(
         f"target.{_moment}.timestamp",
         "Long",
         _T,
         "when, in epoch milliseconds",
-        _target(lambda t, a=_attribute: _millis(getattr(t, a))),  # type: ignore[misc]
+        _target(_moment_millis(_attribute)),
     )
 _variable("loadbalancing.targetserver", "String", _TR, "target server used", _target(lambda t: t.server))
 _variable(
@@ -490,7 +502,7 @@ _variable(
     "Collection",
     _TR,
     "servers that failed in this call",
-    _target(lambda t: t.failed_servers),
+    _target(lambda t: list(t.failed_servers)),
 )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from apiproxy_runtime.message.fault import Fault
@@ -35,43 +36,28 @@ class Deployment:
 class Client:
     """Whoever sent the request, and the server end of that connection.
 
-    Times are seconds since the epoch, 0.0 while the moment has not come.
+    Times are seconds since the epoch, 0.0 while the moment has not come. (The defaults are the class's own: most
+    transactions set few of these, and every one makes a client.)
     """
 
-    __slots__ = (
-        "certificate",
-        "forwarded_ip",
-        "host",
-        "ip",
-        "local_ip",
-        "local_port",
-        "port",
-        "received_end",
-        "received_start",
-        "request_uri",
-        "scheme",
-        "sent_end",
-        "sent_start",
-        "tunnel",
-        "upgrade",
-    )
+    host = "127.0.0.1"
+    local_ip = "127.0.0.1"
+    local_port = 0
+    #: the last address of X-Forwarded-For
+    forwarded_ip: str | None = None
+    #: path and query as received
+    request_uri = ""
+    #: the protocol the client asks to switch to (`websocket`), and the target's end of it once it agreed
+    upgrade = ""
+    tunnel: Any = None
+    #: subject of the client's TLS certificate: cn, country, email.address, locality, organization, …
+    certificate: Mapping[str, str] = MappingProxyType({})
+    received_start = received_end = sent_start = sent_end = 0.0
 
     def __init__(self, ip: str = "127.0.0.1", port: int = 0, scheme: str = "http") -> None:
         self.ip = ip
         self.port = port
         self.scheme = scheme
-        self.host = ip
-        self.local_ip = "127.0.0.1"
-        self.local_port = 0
-        self.forwarded_ip: str | None = None
-        #: path and query as received
-        self.request_uri = ""
-        #: the protocol the client asks to switch to (`websocket`), and the target's end of it once it agreed
-        self.upgrade = ""
-        self.tunnel: Any = None
-        #: subject of the client's TLS certificate: cn, country, email.address, locality, organization, …
-        self.certificate: dict[str, str] = {}
-        self.received_start = self.received_end = self.sent_start = self.sent_end = 0.0
 
 
 class TargetCall:
@@ -81,47 +67,25 @@ class TargetCall:
     configured_url computes the configured URL (its template is expanded when asked)
     """
 
-    __slots__ = (
-        "base_path",
-        "certificate",
-        "configured_url",
-        "copy_pathsuffix",
-        "copy_queryparams",
-        "expected_cn",
-        "failed_servers",
-        "header_host",
-        "host",
-        "ip",
-        "is_fallback",
-        "name",
-        "port",
-        "received_end",
-        "received_start",
-        "scheme",
-        "sent_end",
-        "sent_start",
-        "server",
-        "url",
-    )
+    url: str | None = None
+    base_path: str | None = None
+    copy_pathsuffix = True
+    copy_queryparams = True
+    header_host: str | None = None
+    expected_cn: str | None = None
+    scheme: str | None = None
+    host: str | None = None
+    ip: str | None = None
+    port: int | None = None
+    server: str | None = None
+    failed_servers: tuple[str, ...] = ()
+    is_fallback = False
+    certificate: Mapping[str, str] = MappingProxyType({})
+    sent_start = sent_end = received_start = received_end = 0.0
 
     def __init__(self, name: str, configured_url: Callable[[MessageContext], str | None]) -> None:
         self.name = name
         self.configured_url = configured_url
-        self.url: str | None = None
-        self.base_path: str | None = None
-        self.copy_pathsuffix = True
-        self.copy_queryparams = True
-        self.header_host: str | None = None
-        self.expected_cn: str | None = None
-        self.scheme: str | None = None
-        self.host: str | None = None
-        self.ip: str | None = None
-        self.port: int | None = None
-        self.server: str | None = None
-        self.failed_servers: list[str] = []
-        self.is_fallback = False
-        self.certificate: dict[str, str] = {}
-        self.sent_start = self.sent_end = self.received_start = self.received_end = 0.0
 
 
 class MessageContext:
@@ -133,33 +97,30 @@ class MessageContext:
     name, or its `read`, `write` and `remove` where the name is known only at run time.
     """
 
-    __slots__ = (
-        "background",
-        "base_path",
-        "client",
-        "deadline",
-        "deployment",
-        "depth",
-        "endpoint_name",
-        "error",
-        "fault",
-        "flow_description",
-        "flow_name",
-        "in_response",
-        "message_id",
-        "observer",
-        "path_suffix",
-        "phase",
-        "proxy_flow_name",
-        "request",
-        "response",
-        "route_name",
-        "route_target",
-        "session",
-        "target",
-        "target_flow_name",
-        "variables",
-    )
+    response: Message | None = None
+    error: Message | None = None
+    fault: Fault | None = None
+    target: TargetCall | None = None
+    phase = PROXY_REQUEST
+    in_response = False
+    endpoint_name = ""
+    base_path = ""
+    path_suffix = ""
+    flow_name: str | None = None
+    flow_description: str | None = None
+    proxy_flow_name: str | None = None
+    target_flow_name: str | None = None
+    route_name: str | None = None
+    route_target: str | None = None
+    #: monotonic seconds at which `api.timeout` is used up; 0.0 for none
+    deadline = 0.0
+    #: how many local proxies and shared flows deep this transaction is
+    depth = 0
+    message_id: str | None = None
+    #: objects that scripts of one transaction share (`context.session`)
+    session: dict[str, Any] | None = None
+    #: whoever watches this transaction
+    observer: Any = None
 
     def __init__(
         self,
@@ -169,34 +130,9 @@ class MessageContext:
         variables: dict[str, Any] | None = None,
     ) -> None:
         self.request = request
-        self.response: Message | None = None
-        self.error: Message | None = None
-        self.fault: Fault | None = None
         self.variables: dict[str, Any] = {} if variables is None else variables
         self.deployment = deployment if deployment is not None else Deployment()
         self.client = client if client is not None else Client()
-        self.target: TargetCall | None = None
-        self.phase = PROXY_REQUEST
-        self.in_response = False
-        self.endpoint_name = ""
-        self.base_path = ""
-        self.path_suffix = ""
-        self.flow_name: str | None = None
-        self.flow_description: str | None = None
-        self.proxy_flow_name: str | None = None
-        self.target_flow_name: str | None = None
-        self.route_name: str | None = None
-        self.route_target: str | None = None
-        #: monotonic seconds at which `api.timeout` is used up; 0.0 for none
-        self.deadline = 0.0
-        #: how many local proxies and shared flows deep this transaction is
-        self.depth = 0
-        self.message_id: str | None = None
-        #: objects that scripts of one transaction share (`context.session`)
-        self.session: dict[str, Any] | None = None
-        #: work that outlives its step (calls nobody waits for); the gateway lets it finish
-        self.background: list[Awaitable[Any]] | None = None
-        self.observer: Any = None
 
     @property
     def message(self) -> Message:

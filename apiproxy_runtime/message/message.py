@@ -117,46 +117,29 @@ class Message:
     encoded     the body as received under its Content-Encoding, until `body` is changed
     """
 
-    __slots__ = (
-        "_body",
-        "_form",
-        "_json",
-        "_query",
-        "_query_text",
-        "_text",
-        "_xml",
-        "encoded",
-        "headers",
-        "is_request",
-        "path",
-        "query_plus",
-        "reason",
-        "status",
-        "stream",
-        "url",
-        "verb",
-        "version",
-    )
+    # the class's own defaults: most messages set few of these, and every transaction makes several messages
+    _text: Any = _UNSET
+    _json: Any = _UNSET
+    _xml: Any = _UNSET
+    _form: Parameters | None = None
+    _query: Parameters | None = None
+    _query_text = ""
+    query_plus = True
+    encoded: bytes | None = None
+    stream: AsyncIterator[bytes] | None = None
+    verb = "GET"
+    path = ""
+    url: str | None = None
+    status = 200
+    reason: str | None = None
+    version = "1.1"
 
     def __init__(self, is_request: bool, headers: Headers | None = None, body: bytes = b"") -> None:
         self.is_request = is_request
         self.headers = headers if headers is not None else Headers()
         self._body: bytes = body
-        self.encoded: bytes | None = None
-        self._text: Any = _UNSET
-        self._json: Any = _UNSET
-        self._xml: Any = _UNSET
-        self._form: Parameters | None = None
-        self._query: Parameters | None = None
-        self._query_text = ""
-        self.query_plus = True
-        self.stream: AsyncIterator[bytes] | None = None
-        self.verb = "GET"
-        self.path = ""
-        self.url: str | None = None
-        self.status = 200
-        self.reason: str | None = None
-        self.version = "1.1" if is_request else "HTTP/1.1"
+        if not is_request:
+            self.version = "HTTP/1.1"
 
     @classmethod
     def request(cls, verb: str = "GET", path: str = "", query: str = "") -> Message:

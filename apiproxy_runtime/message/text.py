@@ -10,23 +10,20 @@ from apiproxy_runtime.message.message import Message
 
 def text_of(value: Any) -> str:
     """The text of a value: Java's spelling of booleans, doubles and lists, a message's content, '' for None."""
-    kind = value.__class__
-    if kind is str:
-        return value  # type: ignore[no-any-return]
+    if isinstance(value, str):
+        return value
     if value is None:
         return ""
-    if kind is bool:
+    if isinstance(value, bool):
         return "true" if value else "false"
-    if kind is int:
+    if isinstance(value, int):
         return str(value)
-    if kind is float:
+    if isinstance(value, float):
         return double_text(value)
-    if kind is Message:
-        return value.content  # type: ignore[no-any-return]
-    if kind is bytes:
-        return value.decode("utf-8", "replace")  # type: ignore[no-any-return]
-    if kind is list or kind is tuple:
-        return f"[{', '.join(map(text_of, value))}]"
+    if isinstance(value, Message):
+        return value.content
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
     return str(value)
 
 

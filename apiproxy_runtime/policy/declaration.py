@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from apiproxy_runtime.bundle.finding import Findings
 from apiproxy_runtime.bundle.xml import Node
+from apiproxy_runtime.message.text import text_of
 from apiproxy_runtime.policy.kinds import BOOLEAN, TEXT, Kind
 
 T = TypeVar("T")
@@ -82,10 +83,9 @@ class Value(Generic[T]):
 
     def convert(self, value: Any) -> T:
         """A resolved value as this setting's kind. Raises ValueError."""
-        if value.__class__ is str:
-            return self.kind.parse(value if self.kind.keep_blanks else value.strip())  # type: ignore[no-any-return]
-        from_text = str(value).lower() if isinstance(value, bool) else str(value)
-        return self.kind.parse(from_text)  # type: ignore[no-any-return]
+        text = text_of(value)
+        converted: T = self.kind.parse(text if self.kind.keep_blanks else text.strip())
+        return converted
 
     def __repr__(self) -> str:
         return f"Value(text={self.text!r}, ref={self.ref!r})"

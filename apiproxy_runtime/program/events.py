@@ -51,6 +51,11 @@ class EventStream:
         return event
 
 
+async def once(body: bytes) -> AsyncIterator[bytes]:
+    """A body that is already here, as a stream."""
+    yield body
+
+
 async def split_events(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Whole events with the blank line that ends them; what is left at the end comes last."""
     rest = b""

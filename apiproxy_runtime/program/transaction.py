@@ -24,7 +24,7 @@ from apiproxy_runtime.message.fault import Fault
 from apiproxy_runtime.message.message import Message
 from apiproxy_runtime.policy.egress import CallFailed
 from apiproxy_runtime.program.errors import call_fault, error_status_fault
-from apiproxy_runtime.program.events import EventStream
+from apiproxy_runtime.program.events import EventStream, once
 from apiproxy_runtime.program.program import (
     EndpointProgram,
     FaultRule,
@@ -156,8 +156,9 @@ async def run_target(program: EndpointProgram, target: TargetProgram, ctx: Messa
         await run_steps(ctx, program.post_target_hook)
     if target.response_filter is not None:
         target.response_filter(ctx)
-    if target.events and response.stream is not None:
-        response.stream = EventStream(ctx, target.events).pass_events(response.stream)
+    if target.events and (response.stream is not None or response.content_type() == "text/event-stream"):
+        stream = response.stream if response.stream is not None else once(response.body)
+        response.stream = EventStream(ctx, target.events).pass_events(stream)
 
 
 async def run_error_flow(ctx: MessageContext, fault: Fault, rules: FaultRules) -> Message:

@@ -35,6 +35,7 @@ class Response:
         "parts",
         "reason",
         "status",
+        "streamed",
         "tunnel",
         "version",
     )
@@ -53,6 +54,8 @@ class Response:
         self.headers.fields = wire.fields
         self.parts: list[bytes] = []
         self.tunnel: Tunnel | None = None
+        #: Whether the body is to be read from `chunks`.
+        self.streamed = False
         self._wire: Upstream | None = wire
         self._pool = pool
         self._keep_seconds = keep_seconds
@@ -147,12 +150,14 @@ class HttpClient:
         connect_timeout: float = 3.0,
         io_timeout: float = 55.0,
         deadline: float = inf,
-        stream: bool = False,
+        stream: bool | None = False,
         limit: int = 10 * 1024 * 1024,
         keep_alive: float = 60.0,
         upgrade: str = "",
     ) -> Response:
         """Send a request and wait for its answer; with `stream`, for the answer's head.
+
+        `stream` None streams server-sent events, which may never end, and waits for the whole of anything else.
 
         `target` goes on the request line as it is. Host comes from `host_header` or the origin; Content-Length and
         Transfer-Encoding from the body (an iterator is sent with the Content-Length of `headers`, or chunked);
@@ -220,6 +225,8 @@ class HttpClient:
                 elif wire.complete and not stream:
                     response.parts = wire.parts
                     response.release()
+                else:
+                    response.streamed = True
                 return response
             wire.busy = False
             if upload is not None:

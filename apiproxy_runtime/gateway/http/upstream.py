@@ -96,8 +96,13 @@ class Upstream(Wire):
         self.fields = self._new_fields
         self.version = "1.1"
 
-    def begin(self, head_only: bool, streamed: bool, limit: int, io_seconds: float, deadline: float) -> None:
-        """Expect an answer; `head_only`: to a HEAD request. The clock runs from here."""
+    def begin(
+        self, head_only: bool, streamed: bool | None, limit: int, io_seconds: float, deadline: float
+    ) -> None:
+        """Expect an answer; `head_only`: to a HEAD request; `streamed` None: only if it is server-sent events.
+
+        The clock runs from here.
+        """
         if self._parser is None:
             self._parser = httptools.HttpResponseParser(self)
         self._head_only = head_only
@@ -236,6 +241,9 @@ class Upstream(Wire):
             self.complete = self.ready = True
             return
         self.persists = persists
+        if self._streamed is None:
+            media = fields.get("content-type")
+            self._streamed = media is not None and media[1].lower().startswith("text/event-stream")
         if "transfer-encoding" in fields:
             self._new_fields = _TRAILERS
             self._framing = 0
