@@ -24,6 +24,8 @@ def text_of(value: Any) -> str:
         return value.content
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(text_of, value))}]"
     return str(value)
 
 
