@@ -381,12 +381,14 @@ def _contains(left: Any, right: Any) -> bool:
 
 
 def _subset(left: Any, right: Any) -> bool:
-    choices, items = _choices(right), _choices(left)
+    choices = _choices(right)
+    items = None if choices is None else _choices(left)
     return choices is not None and items is not None and all(map(choices.has, items.items))
 
 
 def _shares(left: Any, right: Any) -> bool | None:
-    choices, items = _choices(right), _choices(left)
+    choices = _choices(right)
+    items = None if choices is None else _choices(left)
     if choices is None or items is None:
         return None
     return any(map(choices.has, items.items))

@@ -98,13 +98,15 @@ def build_query(tokens: list[Token], relative: bool) -> Query:
     needs_object = isinstance(first, Property)
     needs_container = isinstance(first, Filter)
     begin = _chain(strict)
+    prefix = keys if len(keys) == position else []
 
     def evaluate(item: Any, run: Run) -> Any:
         value = begin(item, run)
         kind = value.__class__
+        if value is MISSING:
+            return [] if _runs_out(prefix, item) else MISSING
         if (
-            value is MISSING
-            or (needs_list and kind is not list)
+            (needs_list and kind is not list)
             or (needs_object and kind is not dict)
             or (needs_container and kind is not dict and kind is not list)
         ):
@@ -120,6 +122,16 @@ def build_query(tokens: list[Token], relative: bool) -> Query:
     needs_hit = isinstance(tokens[-1], Property) and not any(isinstance(token, Scan) for token in tokens)
     plain = not any(isinstance(token, (Filter, Call)) for token in tokens)
     return Query(False, relative, evaluate, None, needs_hit, plain)
+
+
+def _runs_out(keys: list[str | int], value: Any) -> bool:
+    """Whether the keys fail at an index beyond its list: Jayway then finds nothing, but does not object."""
+    for key in keys:
+        found = key_reader((key,))(value)
+        if found is MISSING:
+            return isinstance(key, int) and value.__class__ is list
+        value = found
+    return False
 
 
 def key_reader(keys: tuple[str | int, ...]) -> Callable[[Any], Any]:
@@ -227,7 +239,7 @@ def _stages(tokens: list[Token]) -> list[Stage]:
     for position, token in enumerate(tokens):
         last = position == len(tokens) - 1
         if isinstance(token, Scan):
-            stages.append(lambda values, run: _containers(values))
+            stages.append(_containers)
         elif isinstance(token, Property):
             stages.append(_property_stage(token.names, last, scanned))
         elif isinstance(token, Index):
@@ -235,7 +247,7 @@ def _stages(tokens: list[Token]) -> list[Stage]:
         elif isinstance(token, Slice):
             stages.append(_slice_stage(token))
         elif isinstance(token, Wildcard):
-            stages.append(lambda values, run: _children(values))
+            stages.append(_children)
         elif isinstance(token, Filter):
             stages.append(_scan_filter_stage(token.test) if scanned else _filter_stage(token.test))
         else:
@@ -244,7 +256,7 @@ def _stages(tokens: list[Token]) -> list[Stage]:
     return stages
 
 
-def _containers(values: list[Any]) -> list[Any]:
+def _containers(values: list[Any], run: Run) -> list[Any]:
     """Every object and list in the values and below, parents first, without recursion."""
     found, waiting = list[Any](), values[::-1]
     while waiting:
@@ -261,7 +273,7 @@ def _containers(values: list[Any]) -> list[Any]:
     return found
 
 
-def _children(values: list[Any]) -> list[Any]:
+def _children(values: list[Any], run: Run) -> list[Any]:
     found = list[Any]()
     for value in values:
         if value.__class__ is list:
