@@ -23,6 +23,7 @@ from apiproxy_runtime.policy.site import Services, SharedFlowRunner, Site
 from apiproxy_runtime.program.compile import compile_proxy, compile_shared_flow
 from apiproxy_runtime.program.program import ProxyProgram, SharedFlowProgram
 from apiproxy_runtime.program.sharedflow import run_shared_flow
+from apiproxy_runtime.state.catalog import Catalog, load_catalog
 from apiproxy_runtime.state.kvm import KeyValueMaps
 from apiproxy_runtime.state.store import Store, settled
 from apiproxy_runtime.world import World
@@ -73,12 +74,18 @@ class Runtime:
             spawn=self.gateway.spawn,
             world=world,
             settings=dict(settings or {}),
+            catalog=Catalog.of(test_data, environment.organization, environment.name),
         )
 
     async def load_test_data(self) -> None:
-        """Put the key value maps of the test data into the store."""
-        kvms = self.services.kvms
-        for data in self.services.test_data.maps:
+        """Arrange products, apps and keys, and put the key value maps of the test data into the store."""
+        services = self.services
+        organization, environment = services.environment.organization, services.environment.name
+        services.catalog = await settled(
+            load_catalog(services.test_data, services.store, organization, environment)
+        )
+        kvms = services.kvms
+        for data in services.test_data.maps:
             table = kvms.map(data.scope, data.name, proxy=data.api_proxy or "")
             await settled(table.seed(data.entries, encrypted=data.encrypted))
 

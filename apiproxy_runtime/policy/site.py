@@ -24,6 +24,7 @@ from apiproxy_runtime.message.fault import Fault
 from apiproxy_runtime.message.variables import Getter, Setter
 from apiproxy_runtime.policy.declaration import Value
 from apiproxy_runtime.policy.egress import Egress, HTTPTarget, LocalTarget
+from apiproxy_runtime.state.catalog import Catalog
 from apiproxy_runtime.state.kvm import KeyValueMaps
 from apiproxy_runtime.state.store import Store
 from apiproxy_runtime.world import World
@@ -52,6 +53,7 @@ class Targets(Protocol):
 class Services:
     """What the runtime gives to every bundle of an environment.
 
+    catalog      products, developers, apps and keys, arranged for requests; replaced as a whole when they change
     shared_flow  finds a deployed shared flow by name when a request needs it (it may be deployed later)
     spawn        starts work that nobody waits for; a graceful stop lets it finish
     settings     what the command line or a configuration file says to policies, by name
@@ -70,6 +72,7 @@ class Services:
     world: World = field(default_factory=World)
     settings: dict[str, str] = field(default_factory=dict)
     preparing: list[Awaitable[object]] = field(default_factory=list)
+    catalog: Catalog = field(default_factory=Catalog)
 
 
 class Site:

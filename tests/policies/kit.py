@@ -29,6 +29,7 @@ from apiproxy_runtime.policy.egress import Call, CallFailed, HTTPTarget, LocalTa
 from apiproxy_runtime.policy.policy import Policy, StepFunction
 from apiproxy_runtime.policy.registry import find_policy
 from apiproxy_runtime.policy.site import Services, SharedFlowRunner, Site
+from apiproxy_runtime.state.catalog import Catalog
 from apiproxy_runtime.state.kvm import KeyValueMaps
 from apiproxy_runtime.state.memory import MemoryStore
 from apiproxy_runtime.state.store import Store
@@ -202,6 +203,7 @@ def services(
         spawn=Spawned(),
         world=world,
         settings=settings or {},
+        catalog=Catalog.of(test_data or TestData(), environment.organization, environment.name),
     )
 
 
