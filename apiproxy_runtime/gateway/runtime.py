@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.finding import Finding, Findings
 from apiproxy_runtime.bundle.model import Bundle, HTTPTargetConnection, LocalTargetConnection
+from apiproxy_runtime.bundle.targetserver import TargetServer
 from apiproxy_runtime.bundle.testdata import TestData
 from apiproxy_runtime.gateway.egress import HttpEgress
 from apiproxy_runtime.gateway.gateway import Gateway
@@ -16,9 +18,10 @@ from apiproxy_runtime.gateway.health import HealthChecks
 from apiproxy_runtime.gateway.http.client import HttpClient
 from apiproxy_runtime.gateway.local import LocalProxyTarget
 from apiproxy_runtime.gateway.router import Router
+from apiproxy_runtime.gateway.rpc import Channels, ServerMethod
 from apiproxy_runtime.gateway.target import HttpTarget
 from apiproxy_runtime.message.context import MessageContext
-from apiproxy_runtime.policy.egress import HTTPTarget, LocalTarget
+from apiproxy_runtime.policy.egress import HTTPTarget, LocalTarget, Rpc, RpcTarget
 from apiproxy_runtime.policy.site import Services, SharedFlowRunner, Site
 from apiproxy_runtime.program.compile import compile_proxy, compile_shared_flow
 from apiproxy_runtime.program.program import ProxyProgram, SharedFlowProgram
@@ -27,6 +30,9 @@ from apiproxy_runtime.state.catalog import Catalog, load_catalog
 from apiproxy_runtime.state.kvm import KeyValueMaps
 from apiproxy_runtime.state.store import Store, settled
 from apiproxy_runtime.world import World
+
+Q = TypeVar("Q")
+A = TypeVar("A")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,7 @@ class Runtime:
         self.gateway = Gateway(self.router)
         self.client = HttpClient()
         self.egress = HttpEgress(self.client, connect_to)
+        self.channels = Channels(self.egress)
         self.health = HealthChecks(self.egress, environment)
         self.shared_flows: dict[str, SharedFlowProgram] = {}
         world = world or World()
@@ -104,16 +111,20 @@ class Runtime:
         """Compile a LocalTargetConnection."""
         return LocalProxyTarget(connection, site, self.router)
 
+    def rpc(self, server: TargetServer, site: Site, method: Rpc[Q, A]) -> RpcTarget[Q, A]:
+        """Compile a gRPC method of a target server."""
+        return ServerMethod(self.channels, server, site, method)
+
     def shared_flow(self, name: str) -> SharedFlowRunner | None:
         """What runs a deployed shared flow; None when there is none of that name."""
         program = self.shared_flows.get(name)
         if program is None:
             return None
 
-        def run(ctx: MessageContext) -> object:
+        def run(ctx: MessageContext) -> Awaitable[None]:
             return run_shared_flow(program, ctx)
 
-        return run  # type: ignore[return-value]
+        return run
 
     # ---- deploying
 
@@ -146,6 +157,7 @@ class Runtime:
         """Finish background work, stop health checks, close connections and the store."""
         self.health.stop()
         await self.gateway.drain(grace)
+        await self.channels.close()
         self.client.close()
         await settled(self.services.store.close())
         await asyncio.sleep(0)

@@ -7,6 +7,7 @@ from apiproxy_runtime.bundle.model import (
     Resource,
 )
 from apiproxy_runtime.bundle.target import read_authentication, read_http_target, read_local_target
+from apiproxy_runtime.bundle.targetserver import TargetServer
 from apiproxy_runtime.bundle.xml import Node
 from apiproxy_runtime.expression.boundedregex import RegexTimeout
 from apiproxy_runtime.expression.javaregex import JavaRegexError, compile_java_regex
@@ -21,6 +22,7 @@ from apiproxy_runtime.expression.pattern import Pattern, PatternError, compile_p
 from apiproxy_runtime.expression.template.compiler import Template, UnresolvedVariable
 from apiproxy_runtime.expression.xpath import NotANodeset, XPath, XPathFailed, XPathSyntaxError, compile_xpath
 from apiproxy_runtime.message import variables
+from apiproxy_runtime.message.builtin import BUILT_IN
 from apiproxy_runtime.message.context import (
     POST_CLIENT,
     PROXY_REQUEST,
@@ -46,7 +48,16 @@ from apiproxy_runtime.policy.declaration import (
     sequence,
     text,
 )
-from apiproxy_runtime.policy.egress import Call, CallFailed, Egress, HTTPTarget, LocalTarget
+from apiproxy_runtime.policy.egress import (
+    Call,
+    CallFailed,
+    Egress,
+    HTTPTarget,
+    LocalTarget,
+    Rpc,
+    RpcFailed,
+    RpcTarget,
+)
 from apiproxy_runtime.policy.kinds import (
     BOOLEAN,
     INTEGER,
@@ -77,6 +88,7 @@ from apiproxy_runtime.world import World
 
 __all__ = [
     "BOOLEAN",
+    "BUILT_IN",
     "FORM_TYPE",
     "INTEGER",
     "MILLISECONDS",
@@ -126,12 +138,16 @@ __all__ = [
     "RegexTimeout",
     "Render",
     "Resource",
+    "Rpc",
+    "RpcFailed",
+    "RpcTarget",
     "Services",
     "Setter",
     "SharedFlowRunner",
     "Site",
     "StepFunction",
     "Store",
+    "TargetServer",
     "Template",
     "TokenSource",
     "UnresolvedVariable",

@@ -1,19 +1,23 @@
-"""The seam for outgoing HTTP: targets, callouts, scripts and key fetches all call through one `Egress`.
+"""The seam for outgoing calls: targets, callouts, scripts and key fetches all call through one `Egress`.
 
 `--connect-to`, mocks, rehearsals, deadlines, TLS and tracing hold for every call because there is no other way out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from apiproxy_runtime.message.context import MessageContext
 from apiproxy_runtime.message.message import Message
 
 CONNECT_TIMEOUT_MS = 3000
 IO_TIMEOUT_MS = 55000
+
+Q = TypeVar("Q", contravariant=True)
+A = TypeVar("A", covariant=True)
 
 
 class CallFailed(Exception):
@@ -113,3 +117,35 @@ class HTTPTarget(Protocol):
 
 class LocalTarget(HTTPTarget, Protocol):
     """A compiled LocalTargetConnection: another proxy of this runtime, called without a network hop."""
+
+
+class RpcFailed(Exception):
+    """A gRPC call got no answer.
+
+    status  name of the gRPC status, `UNAVAILABLE`; or `TLS` when keys or certificates could not be used
+    text    what happened, for people
+    """
+
+    def __init__(self, status: str, text: str) -> None:
+        super().__init__(f"{status}: {text}" if text else status)
+        self.status = status
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class Rpc(Generic[Q, A]):
+    """A unary gRPC method: its path, `/package.Service/Method`, and how its messages become bytes and back."""
+
+    path: str
+    serialize: Callable[[Q], bytes]
+    parse: Callable[[bytes], A]
+
+
+class RpcTarget(Protocol[Q, A]):
+    """One method of a target server of protocol GRPC, ready to be called."""
+
+    async def call(
+        self, ctx: MessageContext, request: Q, timeout_ms: int, metadata: tuple[tuple[str, str], ...] = ()
+    ) -> A:
+        """The answer. `metadata` keys are lower case. Raises RpcFailed."""
+        ...

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.finding import Findings
 from apiproxy_runtime.bundle.model import Bundle, HTTPTargetConnection, LocalTargetConnection, Resource
+from apiproxy_runtime.bundle.targetserver import TargetServer
 from apiproxy_runtime.bundle.testdata import TestData
 from apiproxy_runtime.bundle.xml import Node
 from apiproxy_runtime.expression.condition.compiler import compile_condition
@@ -23,7 +24,7 @@ from apiproxy_runtime.message.context import Deployment, MessageContext
 from apiproxy_runtime.message.fault import Fault
 from apiproxy_runtime.message.variables import Getter, Setter
 from apiproxy_runtime.policy.declaration import Value
-from apiproxy_runtime.policy.egress import Egress, HTTPTarget, LocalTarget
+from apiproxy_runtime.policy.egress import Egress, HTTPTarget, LocalTarget, Rpc, RpcTarget
 from apiproxy_runtime.state.catalog import Catalog
 from apiproxy_runtime.state.kvm import KeyValueMaps
 from apiproxy_runtime.state.store import Store
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from apiproxy_runtime.policy.policy import Policy
 
 T = TypeVar("T")
+Q = TypeVar("Q")
+A = TypeVar("A")
 
 Render = Callable[[MessageContext], str]
 Predicate = Callable[[MessageContext], bool]
@@ -47,6 +50,8 @@ class Targets(Protocol):
     ) -> HTTPTarget: ...
 
     def local(self, connection: LocalTargetConnection, site: Site) -> LocalTarget: ...
+
+    def rpc(self, server: TargetServer, site: Site, method: Rpc[Q, A]) -> RpcTarget[Q, A]: ...
 
 
 @dataclass(slots=True)
