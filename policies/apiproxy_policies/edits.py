@@ -28,10 +28,11 @@ from apiproxy_runtime.policy.api import (
     nested,
     text,
     text_of,
+    unresolved_variable,
 )
 
 Edit = Callable[[MessageContext, Message], None]
-_INDEXED = re.compile(r"(.+)\.([0-9-]+)", re.DOTALL)
+_INDEXED = re.compile(r"(.+)\.(-?[0-9]+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,14 @@ class Editing:
 
     def constant(self, source: str) -> bool:
         return "{" not in source
+
+    def missing(self, name: str) -> Fault:
+        """The fault for a variable, or a resource, that is not there."""
+        if self.unresolved is not None:
+            return self.unresolved(name)
+        if "UnresolvedVariable" in self.policy.faults:
+            return self.policy.fault("UnresolvedVariable", variable=name)
+        return unresolved_variable(name)
 
 
 # ---- named values: headers and parameters
@@ -348,10 +357,9 @@ class Copy(Element):
             if source.__class__ is not Message:
                 if lenient:
                     return
-                kind = "UnresolvedVariable" if source is None else "VariableOfNonMsgType"
-                raise (
-                    policy.fault(kind, variable=name) if kind in policy.faults else _no_message(policy, name)
-                )
+                if source is not None and "VariableOfNonMsgType" in policy.faults:
+                    raise policy.fault("VariableOfNonMsgType", variable=name)
+                raise editing.missing(name)
             if source is message:
                 return
             for part in parts:
@@ -360,12 +368,13 @@ class Copy(Element):
         return [edit]
 
 
-def _no_message(policy: Policy, name: str) -> Fault:
-    return Fault("entities.UnresolvedVariable", f"Unresolved variable : {name}", 500)
+Chosen = tuple[tuple[str, int], ...] | None
 
 
-def _chosen(element: NamedList) -> tuple[tuple[str, int], ...]:
-    """(name, index) of each named child whose text is not `false`; index 0 for all values. Empty means all names."""
+def _chosen(element: NamedList) -> Chosen:
+    """(name, index) of each named child whose text is not `false`; index 0 for all values. None means all names."""
+    if not element.items:
+        return None
     chosen = []
     for item in element.items:
         if _source(item).lower() != "false":
@@ -385,9 +394,9 @@ def copy_everything(source: Message, message: Message) -> None:
         message.status, message.reason, message.version = source.status, source.reason, source.version
 
 
-def _copy_headers(chosen: tuple[tuple[str, int], ...]) -> Callable[[Message, Message], None]:
+def _copy_headers(chosen: Chosen) -> Callable[[Message, Message], None]:
     def copy(source: Message, message: Message) -> None:
-        if not chosen:
+        if chosen is None:
             for key, field in source.headers.fields.items():
                 message.headers.fields[key] = field.copy()
             return
@@ -397,18 +406,18 @@ def _copy_headers(chosen: tuple[tuple[str, int], ...]) -> Callable[[Message, Mes
                 if index <= len(values):
                     message.headers.set(name, values[index - 1])
             else:
-                field = source.headers.fields.get(name.lower())
-                if field is not None:
-                    message.headers.fields[name.lower()] = field.copy()
+                found = source.headers.fields.get(name.lower())
+                if found is not None:
+                    message.headers.fields[name.lower()] = found.copy()
 
     return copy
 
 
-def _copy_query(chosen: tuple[tuple[str, int], ...]) -> Callable[[Message, Message], None]:
+def _copy_query(chosen: Chosen) -> Callable[[Message, Message], None]:
     def copy(source: Message, message: Message) -> None:
         if not (source.is_request and message.is_request):
             return
-        for name, index in chosen or [(name, 0) for name in source.query.names()]:
+        for name, index in [(name, 0) for name in source.query.names()] if chosen is None else chosen:
             values = source.query.values(name)
             if index:
                 values = values[index - 1 : index]
@@ -418,7 +427,7 @@ def _copy_query(chosen: tuple[tuple[str, int], ...]) -> Callable[[Message, Messa
     return copy
 
 
-def _copy_form(chosen: tuple[tuple[str, int], ...]) -> Callable[[Message, Message], None]:
+def _copy_form(chosen: Chosen) -> Callable[[Message, Message], None]:
     """Only from a form-encoded request, and only into a POST or PUT."""
 
     def copy(source: Message, message: Message) -> None:
@@ -426,7 +435,7 @@ def _copy_form(chosen: tuple[tuple[str, int], ...]) -> Callable[[Message, Messag
             source.is_form and source.is_request and message.is_request and message.verb in ("POST", "PUT")
         ):
             return
-        for name, index in chosen or [(name, 0) for name in source.form.names()]:
+        for name, index in [(name, 0) for name in source.form.names()] if chosen is None else chosen:
             values = source.form.values(name)
             if index:
                 values = values[index - 1 : index]
@@ -504,13 +513,13 @@ def _remove_everything(ctx: MessageContext, message: Message) -> None:
     message.body = b""
 
 
-def _remove_headers(chosen: tuple[tuple[str, int], ...]) -> Edit:
-    keys = tuple(name.lower() for name, index in chosen if not index)
-    indexed = tuple((name, index) for name, index in chosen if index)
+def _remove_headers(chosen: Chosen) -> Edit:
+    keys = tuple(name.lower() for name, index in chosen or () if not index)
+    indexed = tuple((name, index) for name, index in chosen or () if index)
 
     def edit(ctx: MessageContext, message: Message) -> None:
         headers = message.headers
-        if not chosen:
+        if chosen is None:
             headers.clear()
             return
         for key in keys:
@@ -524,13 +533,14 @@ def _remove_headers(chosen: tuple[tuple[str, int], ...]) -> Edit:
     return edit
 
 
-def _remove_parameters(chosen: tuple[tuple[str, int], ...], *, of_query: bool) -> Edit:
+def _remove_parameters(chosen: Chosen, *, of_query: bool) -> Edit:
     def edit(ctx: MessageContext, message: Message) -> None:
         if not message.is_request or not (of_query or message.is_form):
             return
         parameters = message.edit_query() if of_query else message.edit_form()
-        if not chosen:
+        if chosen is None:
             parameters.clear()
+            return
         for name, index in chosen:
             if index:
                 values = parameters.values(name)
@@ -599,15 +609,15 @@ def _property(ctx: MessageContext, path: str) -> str | None:
 
 
 def _reference(name: str, default: str | None, editing: Editing) -> Callable[[MessageContext], object]:
-    get = editing.site.getter(name.strip())
-    policy, lenient = editing.policy, editing.ignore_unresolved
-    unresolved = editing.unresolved
+    name = name.strip()
+    get = editing.site.getter(name)
+    lenient = editing.ignore_unresolved
 
     def compute(ctx: MessageContext) -> object:
         value = get(ctx)
         if value is None:
             if default is None and not lenient:
-                raise (unresolved(name) if unresolved else policy.fault("UnresolvedVariable", variable=name))
+                raise editing.missing(name)
             return default
         return value
 
@@ -641,8 +651,7 @@ def template_text(element: TemplateText, editing: Editing) -> Callable[[MessageC
 
 def resource_text(url: str, node: Node, editing: Editing) -> Callable[[MessageContext], object]:
     """The text of a resource file; read at deploy time when its name is constant."""
-    site, lenient, policy = editing.site, editing.ignore_unresolved, editing.policy
-    unresolved = editing.unresolved
+    site, lenient = editing.site, editing.ignore_unresolved
 
     def load(name: str) -> str | None:
         resource = site.resource(name)
@@ -657,7 +666,7 @@ def resource_text(url: str, node: Node, editing: Editing) -> Callable[[MessageCo
             texts_by_url[name] = load(name)
         content = texts_by_url[name]
         if content is None and not lenient:
-            raise (unresolved(name) if unresolved else policy.fault("UnresolvedVariable", variable=name))
+            raise editing.missing(name)
         return content
 
     return compute
@@ -670,7 +679,7 @@ def check_indexes(elements: tuple[Element, ...], site: Site) -> None:
             for group in (element.headers, element.query_params, element.form_params):
                 for item in group.items if group is not None else ():
                     match = _INDEXED.fullmatch(item.name)
-                    if match is not None and int(match.group(2) if match.group(2).strip("-") else 1) < 1:
+                    if match is not None and int(match.group(2)) < 1:
                         site.error(
                             item.node,
                             "InvalidIndex",

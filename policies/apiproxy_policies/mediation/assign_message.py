@@ -37,7 +37,13 @@ class AssignTo(Element):
     type: str | None = attribute(
         "type", one_of("request", "response", ignore_case=True), doc="kind of a new message"
     )
-    transport: str = attribute("transport", one_of("http", ignore_case=True), default="http")
+    transport: str = attribute(
+        "transport",
+        one_of("http", ignore_case=True),
+        default="http",
+        error="BadBundle",
+        message="AssignTo transport attribute must be http",
+    )
 
 
 class AssignMessage(Policy):
@@ -89,7 +95,12 @@ class AssignMessage(Policy):
         check_indexes(self.operations, site)
 
     def compile(self, site: Site) -> StepFunction:
-        editing = Editing(site, self, self.ignore_unresolved)
+        editing = Editing(
+            site,
+            self,
+            self.ignore_unresolved,
+            lambda name: self.fault("UnresolvedVariable", variable=name),
+        )
         edits: tuple[Edit, ...] = tuple(
             edit for operation in self.operations for edit in operation.compile(editing)
         )
@@ -113,13 +124,13 @@ class AssignMessage(Policy):
         kind, create = to.type, to.create_new
 
         def destination(ctx: MessageContext) -> Message:
+            if ctx.fault is not None and name == "response":
+                # the error flow has no response to write to: the pending error is edited, or replaced
+                return _replace_current(ctx) if create else ctx.message
             if not create:
                 found = get(ctx)
-                if found.__class__ is Message:
+                if isinstance(found, Message):
                     return found
-                if ctx.fault is not None and name == "response":
-                    # the error flow has no response to write to: the pending error is edited
-                    return ctx.message
                 if create is False:
                     raise self.fault(
                         "VariableOfNonMsgType" if found is not None else "UnresolvedVariable", variable=name

@@ -64,7 +64,10 @@ class RaiseFault(Policy):
     )
     response: FaultResponse | None = nested("FaultResponse", FaultResponse, doc="what the client gets")
     short_reason: bool = child(
-        "ShortFaultReason", BOOLEAN, default=False, doc="true: only the short text as fault reason"
+        "ShortFaultReason",
+        BOOLEAN,
+        default=False,
+        doc="true: the fault string is the bare name of the policy",
     )
 
     def failed_variables(self) -> tuple[str, ...]:
@@ -81,6 +84,7 @@ class RaiseFault(Policy):
         ordered = sorted(operations, key=lambda operation: not isinstance(operation, AssignVariable))
         edits = tuple(edit for operation in ordered for edit in operation.compile(editing))
         headers_set = frozenset(_header_names(operations))
+        short = self.short_reason
         has_payload = any(
             (isinstance(operation, Set) and operation.payload is not None)
             or (isinstance(operation, Copy) and (operation.payload or not operation.node.children))
@@ -89,6 +93,8 @@ class RaiseFault(Policy):
 
         def raise_fault(ctx: MessageContext) -> None:
             fault = self.fault("RaiseFault")
+            if short:
+                fault.text = self.name
             fault.skip_continue_on_error = True
             message = Message.response(500)
             for edit in edits:
