@@ -1,4 +1,4 @@
-"""Faults: what ends normal processing and starts the error flow."""
+"""What ends a flow before its last step: a fault, which starts the error flow, and an answer that is ready."""
 
 from __future__ import annotations
 
@@ -56,6 +56,24 @@ class Fault(Exception):
         self.policy: str | None = None
         self.flow: str | None = None
         self.state: str | None = None
+
+
+class Respond(Exception):
+    """The response is ready: what a step of a request flow raises to leave the rest of the request and the target out.
+
+    message  becomes `response`
+    flows    whether response flows run: of the endpoint whose request flow it was raised in, and of all above it
+    behind   name of a policy: the response flows are taken up behind its step, wherever they attach it
+             (ResponseCache reference: a hit goes on behind the policy's second attachment)
+
+    It is no fault: the step has succeeded, and no fault rule runs. Raised in any other flow it is an error of the policy.
+    """
+
+    def __init__(self, message: Message, *, flows: bool = True, behind: str = "") -> None:
+        super().__init__("answered by a step")
+        self.message = message
+        self.flows = flows
+        self.behind = behind
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from apiproxy_runtime.message.context import (
     MessageContext,
 )
 from apiproxy_runtime.message.error import default_error
-from apiproxy_runtime.message.fault import Fault, FaultKind
+from apiproxy_runtime.message.fault import Fault, FaultKind, Respond
 from apiproxy_runtime.message.headers import SINGLE_VALUED, Headers
 from apiproxy_runtime.message.message import FORM_TYPE, Message, Parameters, reason_phrase
 from apiproxy_runtime.message.text import text_of
@@ -138,6 +138,7 @@ __all__ = [
     "RegexTimeout",
     "Render",
     "Resource",
+    "Respond",
     "Rpc",
     "RpcFailed",
     "RpcTarget",

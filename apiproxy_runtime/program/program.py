@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from apiproxy_runtime.bundle.model import Bundle
 from apiproxy_runtime.message.context import Deployment, MessageContext
@@ -43,6 +43,32 @@ class Segment:
     @property
     def empty(self) -> bool:
         return not (self.pre or self.flows or self.post)
+
+    def attaches(self, policy: str) -> bool:
+        """Whether any of its flows has a step for the policy."""
+        flows = (self.pre, self.post, *(flow.steps for flow in self.flows))
+        return any(step.policy == policy for steps in flows for step in steps)
+
+    def behind(self, policy: str, holds: Callable[[ConditionalFlow], bool]) -> Segment:
+        """What comes behind the step for a policy.
+
+        Where conditional flows attach it, `holds` picks the one that runs; all of it when none of these does.
+        """
+        if (rest := _behind(self.pre, policy)) is not None:
+            return replace(self, pre=rest)
+        chosen = next(filter(holds, self.flows), None)
+        if chosen is not None and (rest := _behind(chosen.steps, policy)) is not None:
+            return replace(self, pre=(), flows=(replace(chosen, condition=None, steps=rest),))
+        if (rest := _behind(self.post, policy)) is not None:
+            return replace(self, pre=(), flows=(), post=rest)
+        return self
+
+
+def _behind(steps: Steps, policy: str) -> Steps | None:
+    for position, step in enumerate(steps):
+        if step.policy == policy:
+            return steps[position + 1 :]
+    return None
 
 
 @dataclass(frozen=True, slots=True)

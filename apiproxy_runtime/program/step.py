@@ -6,8 +6,8 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from apiproxy_runtime.message.context import MessageContext
-from apiproxy_runtime.message.fault import Fault
+from apiproxy_runtime.message.context import PROXY_REQUEST, TARGET_REQUEST, MessageContext
+from apiproxy_runtime.message.fault import Fault, Respond
 
 logger = logging.getLogger("apiproxy")
 
@@ -63,7 +63,7 @@ class Step:
 
 
 async def run_steps(ctx: MessageContext, steps: Sequence[Step]) -> int:
-    """Run the steps whose conditions hold, in order; how many ran. Raises the Fault that ends the flow."""
+    """Run the steps whose conditions hold, in order; how many ran. Raises the Fault or the Respond that ends the flow."""
     if ctx.observer is not None:
         return await _run_observed(ctx, steps)
     ran = 0
@@ -80,6 +80,8 @@ async def run_steps(ctx: MessageContext, steps: Sequence[Step]) -> int:
                 ctx.variables[name] = False
         except Fault as fault:
             settle(ctx, step, fault)
+        except Respond as answer:
+            answered(ctx, step, answer)
         except Exception as error:
             settle(ctx, step, unexpected(step, error))
         if ctx.deadline and ctx.world.monotonic() > ctx.deadline:
@@ -101,17 +103,22 @@ async def _run_observed(ctx: MessageContext, steps: Sequence[Step]) -> int:
         ran += 1
         observer.step_begins(ctx, step)
         fault: Fault | None = None
+        answer: Respond | None = None
         try:
             waiting = step.run(ctx)
             if waiting is not None:
                 await waiting
         except Fault as raised:
             fault = raised
+        except Respond as raised_answer:
+            answer = raised_answer
         except Exception as error:
             fault = unexpected(step, error)
         observer.step_ends(ctx, step, fault)
         if fault is not None:
             settle(ctx, step, fault)
+        elif answer is not None:
+            answered(ctx, step, answer)
         else:
             for name in step.failed:
                 ctx.variables[name] = False
@@ -139,6 +146,16 @@ def settle(ctx: MessageContext, step: Step, fault: Fault) -> None:
         # a FlowCallout swallows the fault of a policy in its shared flow
         return
     raise fault
+
+
+def answered(ctx: MessageContext, step: Step, answer: Respond) -> None:
+    """Pass an answer on to the transaction. Outside the request flows nothing is left to answer: a fault."""
+    if ctx.fault is not None or ctx.phase not in (PROXY_REQUEST, TARGET_REQUEST):
+        settle(ctx, step, unexpected(step, answer))
+        return
+    for name in step.failed:
+        ctx.variables[name] = False
+    raise answer
 
 
 def unexpected(step: Step, error: Exception) -> Fault:

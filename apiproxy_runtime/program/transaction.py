@@ -4,6 +4,8 @@ Order of execution (API proxy configuration reference): flow hook PreProxy, Prox
 hook PreTarget, TargetEndpoint request, the call, TargetEndpoint response, flow hook PostTarget, ProxyEndpoint
 response, flow hook PostProxy; then the response is sent, and PostClientFlow runs. The target hooks are skipped when
 there is no target.
+
+A step that has the response ready (`Respond`) leaves out the rest of the request and the target.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from apiproxy_runtime.message.context import (
     TargetCall,
 )
 from apiproxy_runtime.message.error import default_error
-from apiproxy_runtime.message.fault import Fault
+from apiproxy_runtime.message.fault import Fault, Respond
 from apiproxy_runtime.message.message import Message
 from apiproxy_runtime.policy.egress import CallFailed
 from apiproxy_runtime.program.errors import call_fault, error_status_fault
@@ -42,23 +44,39 @@ async def run_transaction(program: EndpointProgram, ctx: MessageContext) -> Mess
     """Run everything up to the sending of the response, and return what is to be sent. Raises nothing."""
     rules = program.fault_rules
     try:
-        if program.pre_proxy_hook:
-            await run_steps(ctx, program.pre_proxy_hook)
-        if not program.request.empty:
-            await run_segment(ctx, program.request)
-        route = choose_route(program, ctx)
-        target = route.target
-        if target is None:
-            ctx.response = echo(ctx.request)
-        else:
-            if target.endpoint:
-                rules = target.fault_rules
-            await run_target(program, target, ctx)
+        behind = ""
+        try:
+            if program.pre_proxy_hook:
+                await run_steps(ctx, program.pre_proxy_hook)
+            if not program.request.empty:
+                await run_segment(ctx, program.request)
+            route = choose_route(program, ctx)
+            target = route.target
+            if target is None:
+                ctx.response = echo(ctx.request)
+            else:
+                if target.endpoint:
+                    rules = target.fault_rules
+                await run_target(program, target, ctx)
+                rules = program.fault_rules
+        except Respond as answer:
             rules = program.fault_rules
+            behind = answer.behind
+            ctx.response = answer.message
+            ctx.in_response = True
+            if not answer.flows:
+                return answer.message
+            target = target_behind(program, ctx, behind)
+            if target is not None:
+                behind = ""
+                rules = target.fault_rules
+                enter_target(target, ctx)
+                await run_target_response(program, target, ctx, answer.behind)
+                rules = program.fault_rules
         ctx.phase = PROXY_RESPONSE
         ctx.in_response = True
         if not program.response.empty:
-            await run_segment(ctx, program.response)
+            await run_segment(ctx, program.response, behind)
         if program.post_proxy_hook:
             await run_steps(ctx, program.post_proxy_hook)
     except Fault as fault:
@@ -74,8 +92,13 @@ async def run_transaction(program: EndpointProgram, ctx: MessageContext) -> Mess
     return ctx.response
 
 
-async def run_segment(ctx: MessageContext, segment: Segment) -> None:
-    """PreFlow, the first conditional flow that holds, PostFlow. The choice is made afresh in every segment."""
+async def run_segment(ctx: MessageContext, segment: Segment, behind: str = "") -> None:
+    """PreFlow, the first conditional flow that holds, PostFlow. The choice is made afresh in every segment.
+
+    With `behind`, only what comes behind the step of that policy, if the segment attaches it.
+    """
+    if behind and segment.attaches(behind):
+        segment = segment.behind(behind, lambda flow: flow.condition is None or flow.condition(ctx))
     if segment.pre:
         enter_flow(ctx, "PreFlow", segment.pre_description, segment.of_target)
         await run_steps(ctx, segment.pre)
@@ -128,30 +151,52 @@ def echo(request: Message) -> Message:
 
 async def run_target(program: EndpointProgram, target: TargetProgram, ctx: MessageContext) -> None:
     """The target's request flows, the call and the response flows. Raises the Fault that ends them."""
+    enter_target(target, ctx)
+    behind = ""
+    try:
+        if target.request_filter is not None:
+            target.request_filter(ctx)
+        if program.pre_target_hook:
+            await run_steps(ctx, program.pre_target_hook)
+        if not target.request.empty:
+            await run_segment(ctx, target.request)
+        if ctx.deadline and ctx.world.monotonic() > ctx.deadline:
+            raise timed_out(ctx)
+        response = await target.connection.call_target(ctx)
+    except CallFailed as failure:
+        raise call_fault(failure, ctx) from failure
+    except Respond as answer:
+        if not answer.flows or (answer.behind and program.response.attaches(answer.behind)):
+            raise
+        response, behind = answer.message, answer.behind
+        ctx.response = response
+    else:
+        ctx.response = response
+        if not target.is_success(response.status):
+            ctx.phase = TARGET_RESPONSE
+            ctx.in_response = True
+            raise error_status_fault(response)
+    await run_target_response(program, target, ctx, behind)
+
+
+def enter_target(target: TargetProgram, ctx: MessageContext) -> None:
     call = TargetCall(target.name, target.connection.url_of)
     call.base_path = target.base_path
     call.scheme = target.scheme
     ctx.target = call
     ctx.phase = TARGET_REQUEST
-    if target.request_filter is not None:
-        target.request_filter(ctx)
-    if program.pre_target_hook:
-        await run_steps(ctx, program.pre_target_hook)
-    if not target.request.empty:
-        await run_segment(ctx, target.request)
-    if ctx.deadline and ctx.world.monotonic() > ctx.deadline:
-        raise timed_out(ctx)
-    try:
-        response = await target.connection.call_target(ctx)
-    except CallFailed as failure:
-        raise call_fault(failure, ctx) from failure
-    ctx.response = response
+
+
+async def run_target_response(
+    program: EndpointProgram, target: TargetProgram, ctx: MessageContext, behind: str
+) -> None:
+    """What a response passes on its way back from a target: all of it, or what comes behind the step of a policy."""
+    response = ctx.response
+    assert response is not None
     ctx.phase = TARGET_RESPONSE
     ctx.in_response = True
-    if not target.is_success(response.status):
-        raise error_status_fault(response)
     if not target.response.empty:
-        await run_segment(ctx, target.response)
+        await run_segment(ctx, target.response, behind)
     if program.post_target_hook:
         await run_steps(ctx, program.post_target_hook)
     if target.response_filter is not None:
@@ -159,6 +204,22 @@ async def run_target(program: EndpointProgram, target: TargetProgram, ctx: Messa
     if target.events and (response.stream is not None or response.content_type() == "text/event-stream"):
         stream = response.stream if response.stream is not None else once(response.body)
         response.stream = EventStream(ctx, target.events).pass_events(stream)
+
+
+def target_behind(program: EndpointProgram, ctx: MessageContext, policy: str) -> TargetProgram | None:
+    """The target whose response flows attach a policy: the one of this call's route, else the first that does.
+
+    None without a policy, when the ProxyEndpoint attaches it itself, or when the answer came from the target's request.
+    """
+    if not policy or ctx.phase != PROXY_REQUEST or program.response.attaches(policy):
+        return None
+    targets = [route.target for route in program.routes if route.target is not None]
+    found = [target for target in targets if target.endpoint and target.response.attaches(policy)]
+    if len(found) > 1:
+        route = choose_route(program, ctx)
+        if route.target in found:
+            return route.target
+    return found[0] if found else None
 
 
 async def run_error_flow(ctx: MessageContext, fault: Fault, rules: FaultRules) -> Message:
