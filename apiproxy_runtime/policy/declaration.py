@@ -189,7 +189,7 @@ class Element:
         if any(field.shape == "text" and field.ref for field in cls.fields):
             known.add("ref")
         for name in node.attributes:
-            if name not in known and not name.startswith("{") and not cls.open and name not in ("xmlns",):
+            if name not in known and not cls.open and name != "xmlns" and ":" not in name:
                 findings.warning(
                     node,
                     "UnknownAttribute",
@@ -216,10 +216,10 @@ def _read_text(field: Field, node: Node, findings: Findings) -> Any:
     raw = node.text if field.kind.keep_blanks else node.text.strip()
     ref = (node.attributes.get("ref", "").strip() or None) if field.ref else None
     if not raw.strip():
+        if field.required and ref is None:
+            _complain(field, node, findings, f"<{node.tag}> is empty", raw)
         if field.valued:
             return Value(node, None, ref, field.kind, field.template, None, field.default)
-        if field.required:
-            _complain(field, node, findings, f"<{node.tag}> is empty", raw)
         return field.kind.parse(raw) if field.kind in (TEXT,) and field.default is None else field.default
     literal = None
     if not (field.template and "{" in raw):
@@ -242,7 +242,11 @@ def _settle(field: Field, node: Node, found: list[Any] | None, findings: Finding
     if found is None:
         if field.required:
             _complain(field, node, findings, f"<{node.tag}> needs a <{field.tag}>", "")
-        return () if field.many else field.default
+        if field.many:
+            return ()
+        if field.valued and field.default is not None:
+            return Value(node, None, None, field.kind, field.template, None, field.default)
+        return field.default
     if field.many:
         return tuple(found)
     if len(found) > 1:
@@ -257,7 +261,7 @@ def _settle(field: Field, node: Node, found: list[Any] | None, findings: Finding
 
 def _attribute(field: Field, node: Node, findings: Findings) -> Any:
     raw = node.attributes.get(field.tag)
-    if raw is None:
+    if raw is None or (field.required and not raw.strip()):
         if field.required:
             _complain(field, node, findings, f'<{node.tag}> needs the attribute "{field.tag}"', "")
         return field.default

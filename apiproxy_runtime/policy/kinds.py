@@ -31,10 +31,14 @@ def _boolean(text: str) -> bool:
 
 
 def _integer(text: str) -> int:
+    if "_" in text:
+        raise ValueError(text)
     return int(text, 10)
 
 
 def _number(text: str) -> float:
+    if "_" in text:
+        raise ValueError(text)
     return float(text)
 
 
@@ -42,7 +46,7 @@ def at_least(minimum: int, describe: str) -> Kind:
     """An integer not below `minimum`."""
 
     def parse(text: str) -> int:
-        number = int(text, 10)
+        number = _integer(text)
         if number < minimum:
             raise ValueError(text)
         return number

@@ -86,7 +86,7 @@ class Policy(Element):
         """The step that a request runs. Everything that can be decided at deploy time is decided here."""
         raise TypeError(f"{type(self).__name__} does not say what it does")
 
-    def fault(self, name: str, **values: object) -> Fault:
+    def fault(self, name: str, /, **values: object) -> Fault:
         """A fault of this policy's table, its text filled with `values` and the policy's name."""
         kind = self.faults[name]
         return Fault(kind.code, kind.fill({"policy": self.name, **values}), kind.status, name=name)

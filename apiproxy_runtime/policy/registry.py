@@ -2,7 +2,8 @@
 
 An entry point's value is a package or module. A package is searched for modules without importing them: the module
 `assign_message` holds the policy whose root element is `AssignMessage`. So a new policy is one new file, and a
-policy nobody uses costs nothing. A module may also hold several policies and name them in `POLICIES`.
+policy nobody uses costs nothing. A policy of another name than its module's is found too, but all modules have to be
+imported for that.
 """
 
 from __future__ import annotations
@@ -21,22 +22,20 @@ GROUP = "apiproxy_runtime.policies"
 
 def find_policy(element: str) -> type[Policy] | None:
     """The policy class for a root element; None when no installed package has one."""
-    key = element.lower()
-    for module_name in _modules().get(key, ()):
+    for module_name in (*_modules().get(element.lower(), ()), *_unnamed_modules()):
         for policy in _policies_of(module_name):
             if element == policy.tag or element in policy.aliases:
                 return policy
-    for module_name in _unnamed_modules():
-        for policy in _policies_of(module_name):
-            if element == policy.tag or element in policy.aliases:
-                return policy
+    for policy in all_policies():
+        if element == policy.tag or element in policy.aliases:
+            return policy
     return None
 
 
 def all_policies() -> list[type[Policy]]:
-    """Every installed policy, by element name."""
+    """Every installed policy, in the order of the element names."""
     names = {name for names in _modules().values() for name in names} | set(_unnamed_modules())
-    found = {policy.tag: policy for name in names for policy in _policies_of(name)}
+    found = {policy.tag: policy for name in sorted(names) for policy in _policies_of(name)}
     return [found[tag] for tag in sorted(found)]
 
 
