@@ -171,39 +171,44 @@ class HttpClient:
         BodyTooBig, HeaderInjection, and whatever a body iterator raises.
         """
         pool = self._pools.get(origin) or self.pool(origin)
-        extra: list[str] = []
-        pieces: list[bytes] | tuple[bytes, ...] = ()
+        extra = ""
+        single = b""
+        pieces: list[bytes] = []
         source: AsyncIterator[bytes] | None = None
         chunked = False
         if not body:
             if method in _WITH_BODY:
-                extra.append("Content-Length: 0")
+                extra = "Content-Length: 0\r\n"
         elif isinstance(body, bytes):
-            extra.append(f"Content-Length: {len(body)}")
-            pieces = (body,)
+            extra = f"Content-Length: {len(body)}\r\n"
+            single = body
         elif isinstance(body, list):
-            extra.append(f"Content-Length: {sum([len(piece) for piece in body])}")
+            extra = f"Content-Length: {sum([len(piece) for piece in body])}\r\n"
             pieces = body
         else:
             source = body
             declared = headers.get("content-length")
             chunked = declared is None or not declared.isdecimal()
-            extra.append("Transfer-Encoding: chunked" if chunked else f"Content-Length: {declared}")
+            extra = "Transfer-Encoding: chunked\r\n" if chunked else f"Content-Length: {declared}\r\n"
         if upgrade:
-            extra += ("Connection: Upgrade", f"Upgrade: {upgrade}")
-        if host_header is None:
-            host_header = _host(origin)
-        if pool.absolute and origin.proxy is not None:
-            target = f"http://{_host(origin)}{target}"
-            if origin.proxy.authorization:
-                extra.append(f"Proxy-Authorization: {origin.proxy.authorization}")
-        head = request_head(method, target, host_header, headers.fields, extra)
+            extra += f"Connection: Upgrade\r\nUpgrade: {upgrade}\r\n"
+        if pool.absolute:
+            target = f"http://{pool.host_header}{target}"
+            extra += pool.authorization
+        head = request_head(method, target, host_header or pool.host_header, headers.fields, extra)
         wire = pool.take()
         if wire is None:
             wire = await pool.connect(connect_timeout, deadline)
         while True:
             wire.begin(method == "HEAD", stream, limit, io_timeout, deadline)
-            _write(wire, head, pieces)
+            if single and len(single) <= JOINED:
+                wire.transport.write(head + single)
+            elif single:
+                wire.transport.writelines((head, single))
+            elif pieces:
+                wire.transport.writelines((head, *pieces))
+            else:
+                wire.transport.write(head)
             upload = None
             if source is not None:
                 upload = self._loop.create_task(_upload(wire, source, chunked))
@@ -235,22 +240,6 @@ class HttpClient:
                 wire = await pool.connect(connect_timeout, deadline)
                 continue
             raise failure
-
-
-def _host(origin: Origin) -> str:
-    host = f"[{origin.host}]" if ":" in origin.host else origin.host
-    if origin.port == (443 if origin.scheme == "https" else 80):
-        return host
-    return f"{host}:{origin.port}"
-
-
-def _write(wire: Upstream, head: bytes, pieces: list[bytes] | tuple[bytes, ...]) -> None:
-    if not pieces:
-        wire.transport.write(head)
-    elif len(pieces) == 1 and len(pieces[0]) <= JOINED:
-        wire.transport.write(head + pieces[0])
-    else:
-        wire.transport.writelines((head, *pieces))
 
 
 async def _upload(wire: Upstream, source: AsyncIterator[bytes], chunked: bool) -> None:

@@ -85,6 +85,7 @@ class Connection(ClientWire):
             return
         if self.turn.taken:
             if self.broken is not None or current.wants_wake():
+                self.due = inf
                 self.turn.wake(self.broken)
             else:
                 self.due = self.loop.time() + self.limits.io_seconds
@@ -218,9 +219,8 @@ class Connection(ClientWire):
         if exchange is not None:
             exchange.respond(status, reason, headers, body)
             return
-        head = response_head(
-            status, reason, headers.fields, (f"Content-Length: {len(body)}", "Connection: close")
-        )
+        extra = f"Content-Length: {len(body)}\r\nConnection: close\r\n"
+        head = response_head(status, reason, headers.fields, extra)
         self.transport.write(head + body)
 
     def _close(self, exchange: Exchange | None) -> None:

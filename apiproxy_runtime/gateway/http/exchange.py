@@ -221,22 +221,24 @@ class Exchange:
         Raises HeaderInjection.
         """
         wire = self.wire
-        parts = (body,) if isinstance(body, bytes) else body
-        length = len(body) if isinstance(body, bytes) else sum([len(part) for part in body])
+        if isinstance(body, list):
+            data = body[0] if len(body) == 1 else b""
+            length = len(data) if data else sum([len(part) for part in body])
+        else:
+            data = body
+            length = len(body)
         bodyless = status in _BODYLESS or self.method == "HEAD"
-        extra = []
         if not bodyless:
-            extra.append(f"Content-Length: {length}")
-        elif status != 204:
+            extra = f"Content-Length: {length}\r\n"
+        elif status == 204:
+            extra = ""
+        elif length and status != 304:
+            extra = f"Content-Length: {length}\r\n"
+        else:
             declared = headers.fields.get("content-length")
-            if length and status != 304:
-                extra.append(f"Content-Length: {length}")
-            elif declared is not None:
-                extra.append(f"Content-Length: {declared[1]}")
-        if not self._persists():
-            extra.append("Connection: close")
-        elif self.version == "1.0":
-            extra.append("Connection: keep-alive")
+            extra = f"Content-Length: {int(declared[1])}\r\n" if declared is not None else ""
+        if self.version != "1.1" or not self.complete or not self.keep_alive or wire.stopping:
+            extra += self._connection()
         head = response_head(status, reason, headers.fields, extra)
         self.status = status
         self.finished = True
@@ -244,10 +246,12 @@ class Exchange:
             return
         if bodyless or not length:
             wire.transport.write(head)
-        elif length <= JOINED:
-            wire.transport.write(b"".join((head, *parts)))
+        elif length > JOINED:
+            wire.transport.writelines((head, data) if data else (head, *body))
+        elif data:
+            wire.transport.write(head + data)
         else:
-            wire.transport.writelines((head, *parts))
+            wire.transport.write(b"".join((head, *body)))
 
     async def respond_stream(
         self, status: int, reason: str, headers: Headers, chunks: AsyncIterator[bytes]
@@ -265,15 +269,11 @@ class Exchange:
         chunked = length is None and not bodyless and self.version != "1.0"
         if length is None and not chunked and not bodyless:
             self.keep_alive = False
-        extra = []
-        if length is not None and status != 204:
-            extra.append(f"Content-Length: {length}")
+        extra = self._connection()
         if chunked:
-            extra.append("Transfer-Encoding: chunked")
-        if not self._persists():
-            extra.append("Connection: close")
-        elif self.version == "1.0":
-            extra.append("Connection: keep-alive")
+            extra += "Transfer-Encoding: chunked\r\n"
+        elif length is not None and status != 204:
+            extra += f"Content-Length: {length}\r\n"
         head = response_head(status, reason, headers.fields, extra)
         self.status = status
         wire.transport.write(head)
@@ -320,7 +320,7 @@ class Exchange:
         """
         wire = self.wire
         upgrade = headers.get("upgrade") or self.upgrade_to
-        head = response_head(status, reason, headers.fields, ("Connection: Upgrade", f"Upgrade: {upgrade}"))
+        head = response_head(status, reason, headers.fields, f"Connection: Upgrade\r\nUpgrade: {upgrade}\r\n")
         self.status = status
         self.finished = True
         self.keep_alive = False
@@ -331,16 +331,17 @@ class Exchange:
         tunnel.write(head)
         return tunnel
 
-    def _persists(self) -> bool:
-        """Whether the connection outlives this exchange; decided when the head of the answer is written."""
-        if self.keep_alive:
-            wire = self.wire
-            if wire.stopping or wire.broken is not None:
+    def _connection(self) -> str:
+        """Decide whether the connection outlives this exchange; returns the line that says so where it must."""
+        wire = self.wire
+        if wire.stopping or wire.broken is not None:
+            self.keep_alive = False
+        elif self.keep_alive and not self.complete:
+            # The rest of an upload that nobody wanted: short enough to skip, or not worth the bytes.
+            rest = (self.content_length or 0) - self.size
+            unasked = self.expects_continue and not self._sent_continue
+            if unasked or self.content_length is None or rest > wire.limits.high_water:
                 self.keep_alive = False
-            elif not self.complete:
-                # The rest of an upload that nobody wanted: short enough to skip, or not worth the bytes.
-                rest = (self.content_length or 0) - self.size
-                unasked = self.expects_continue and not self._sent_continue
-                if unasked or self.content_length is None or rest > wire.limits.high_water:
-                    self.keep_alive = False
-        return self.keep_alive
+        if not self.keep_alive:
+            return "Connection: close\r\n"
+        return "Connection: keep-alive\r\n" if self.version == "1.0" else ""

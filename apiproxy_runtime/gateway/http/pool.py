@@ -43,11 +43,17 @@ class Pool:
         self._head_limit = head_limit
         self._waiting: deque[asyncio.Future[Upstream | None]] = deque()
         self.closed = False
+        #: What Host says unless told otherwise.
+        self.host_header = _authority(origin)
         secure = origin.scheme == "https"
         self._tls = (origin.tls or _VERIFIED) if secure else None
         proxy = origin.proxy
         #: Requests name the whole URL, since a forward proxy reads them.
         self.absolute = proxy is not None and not secure and not proxy.tunnel
+        #: The line with the proxy's credentials, for such requests.
+        self.authorization = ""
+        if self.absolute and proxy is not None and proxy.authorization:
+            self.authorization = f"Proxy-Authorization: {proxy.authorization}\r\n"
 
     def take(self) -> Upstream | None:
         """The connection used last, if one is idle."""
@@ -164,6 +170,13 @@ class Pool:
     @property
     def _where(self) -> str:
         return f"{self.origin.host}:{self.origin.port}"
+
+
+def _authority(origin: Origin) -> str:
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    if origin.port == (443 if origin.scheme == "https" else 80):
+        return host
+    return f"{host}:{origin.port}"
 
 
 def _tls_text(error: ssl.SSLError | ssl.CertificateError) -> str:

@@ -11,7 +11,7 @@ import httptools
 from apiproxy_runtime.gateway.http import refusal as refusals
 from apiproxy_runtime.gateway.http.errors import BadBody
 from apiproxy_runtime.gateway.http.exchange import ClientWire, Exchange
-from apiproxy_runtime.gateway.http.head import NAMES, WORDS
+from apiproxy_runtime.gateway.http.head import NAMES, WORDS, closes, parse_head
 from apiproxy_runtime.gateway.http.refusal import Refusal
 from apiproxy_runtime.message.headers import Headers
 
@@ -48,6 +48,7 @@ class RequestReader:
 
     __slots__ = (
         "_began",
+        "_checker",
         "_fields",
         "_framing",
         "_head_bytes",
@@ -68,7 +69,10 @@ class RequestReader:
     def __init__(self, wire: ClientWire) -> None:
         limits = wire.limits
         self._wire = wire
-        self._parser: Any = httptools.HttpRequestParser(self)
+        # Calls back for each part of a message; made when one does not come in the simplest way.
+        self._parser: Any = None
+        # Calls nobody back: it only checks that a message is one.
+        self._checker: Any = None
         self._fields: dict[str, list[str]] = {}
         self._target = b""
         self._began = 0.0
@@ -99,8 +103,10 @@ class RequestReader:
             data = self._past_parser(data)
             if not data:
                 return
-        if self.dead:
+        if self.dead or (not self.in_head and self.arriving is None and self._whole_head(data)):
             return
+        if self._parser is None:
+            self._parser = httptools.HttpRequestParser(self)
         size = len(data)
         self._unsure = self.in_head or size > self._roomy
         before = self.arriving
@@ -126,6 +132,66 @@ class RequestReader:
         data, wire.leftover = wire.leftover, None
         if data:
             self.feed(data)
+
+    def _whole_head(self, data: bytes) -> bool:
+        """Take the way of most requests: one read that begins with a whole head, and holds one request at most.
+
+        False, with nothing done, for whatever is not as simple as that.
+        """
+        end = data.find(b"\r\n\r\n")
+        if end <= 0 or end > self._roomy:
+            return False
+        first, fields = parse_head(data[:end])
+        words = first.split(" ")
+        if len(words) != 3 or "upgrade" in fields or "transfer-encoding" in fields or "expect" in fields:
+            return False
+        method, target, protocol = words
+        arrived = len(data) - end - 4
+        length = None
+        declared = fields.get("content-length")
+        if declared is not None:
+            if len(declared) != 2 or not declared[1].isdecimal() or len(declared[1]) > 18:
+                return False
+            length = int(declared[1])
+            if arrived > length:
+                return False
+        elif arrived:
+            return False
+        if protocol != "HTTP/1.1" or len(fields.get("host", ())) != 2 or method == "CONNECT":
+            return False
+        checker = self._checker
+        if checker is None:
+            checker = self._checker = httptools.HttpRequestParser(None)
+        try:
+            checker.feed_data(data)
+        except httptools.HttpParserError as error:
+            self.refuse(refusals.bad_request(f"the request is not HTTP/1.1: {error}"))
+            return True
+        headers = Headers()
+        headers.fields = fields
+        exchange = Exchange(self._wire, method, target, "1.1", headers)
+        exchange.received = time()
+        if "connection" in fields:
+            exchange.keep_alive = not closes(fields["connection"])
+            if not exchange.keep_alive:
+                self._checker = None
+        if length:
+            exchange.has_body = True
+            exchange.content_length = length
+            if arrived:
+                exchange.parts.append(data[end + 4 :])
+                exchange.size = arrived
+            if arrived < length:
+                self._remaining = length - arrived
+                self._checker = None
+                self.arriving = exchange
+            else:
+                exchange.complete = True
+        else:
+            exchange.content_length = length
+            exchange.complete = True
+        self.queue.append(exchange)
+        return True
 
     # called by the parser
 
@@ -308,6 +374,4 @@ class RequestReader:
             if not self._remaining:
                 exchange.complete = True
                 self.arriving = None
-        if not self._remaining:
-            self._parser = httptools.HttpRequestParser(self)
         return rest

@@ -18,7 +18,7 @@ from apiproxy_runtime.gateway.http.errors import (
     UnexpectedEof,
     WireError,
 )
-from apiproxy_runtime.gateway.http.head import NAMES, WORDS
+from apiproxy_runtime.gateway.http.head import NAMES, WORDS, closes, parse_head
 from apiproxy_runtime.gateway.http.tunnel import Tunnel
 from apiproxy_runtime.gateway.http.wire import Wire
 
@@ -27,6 +27,7 @@ BYPASS = 8 * 1024
 #: Unread bytes of a streamed answer before the target is made to wait.
 HIGH_WATER = 256 * 1024
 _FRAMING = 64 * 1024
+_BODYLESS = frozenset((b"204", b"304"))
 
 
 class _Trailers(dict[str, list[str]]):
@@ -47,6 +48,7 @@ class Upstream(Wire):
     """
 
     __slots__ = (
+        "_checker",
         "_framing",
         "_head_bytes",
         "_head_limit",
@@ -86,7 +88,10 @@ class Upstream(Wire):
         super().__init__(loop)
         self._left = left
         self._head_limit = head_limit
+        # Calls back for each part of an answer; made when one does not come in the simplest way.
         self._parser: Any = None
+        # Calls nobody back: it only checks that an answer is one.
+        self._checker: Any = None
         self._new_fields: dict[str, list[str]] = {}
         self._remaining = 0
         self.busy = False
@@ -103,8 +108,6 @@ class Upstream(Wire):
 
         The clock runs from here.
         """
-        if self._parser is None:
-            self._parser = httptools.HttpResponseParser(self)
         self._head_only = head_only
         self._streamed = streamed
         self._limit = limit
@@ -177,7 +180,7 @@ class Upstream(Wire):
             self.persists = False
             self.transport.close()
             return
-        else:
+        elif self.started or not self._whole_head(data):
             self._parse(data)
         if self.ready:
             self.turn.wake()
@@ -233,11 +236,8 @@ class Upstream(Wire):
         persists = parser.should_keep_alive()
         self.version = "1.1" if persists and "connection" not in fields else parser.get_http_version()
         if self._head_only:
-            # The parser cannot be told that no body follows, so it is left behind.
-            connection = fields.get("connection")
-            closing = connection is not None and "close" in connection[1].lower()
-            self.persists = self.version == "1.1" and not closing
-            self._parser = None
+            # The parser cannot be told that no body follows; a new one is made for the next answer.
+            self.persists = self.version == "1.1" and not closes(fields.get("connection", []))
             self.complete = self.ready = True
             return
         self.persists = persists
@@ -270,10 +270,59 @@ class Upstream(Wire):
 
     # bytes
 
+    def _whole_head(self, data: bytes) -> bool:
+        """Take the way of most answers: the first read holds the whole head, and Content-Length says what follows.
+
+        False, with nothing done, for whatever is not as simple as that.
+        """
+        end = data.find(b"\r\n\r\n")
+        if end < 0 or end > self._head_limit or not data.startswith(b"HTTP/1.1 ") or data[9:10] == b"1":
+            return False
+        first, fields = parse_head(data[:end])
+        declared = fields.get("content-length")
+        if declared is None or len(declared) != 2 or "transfer-encoding" in fields or self._head_only:
+            return False
+        if not declared[1].isdecimal() or len(declared[1]) > 18 or data[9:12] in _BODYLESS:
+            return False
+        length = int(declared[1])
+        if length > self._limit and not self._streamed:
+            return False
+        self.started = True
+        checker = self._checker
+        if checker is None:
+            checker = self._checker = httptools.HttpResponseParser(None)
+        arrived = len(data) - end - 4
+        extra = arrived > length
+        try:
+            checker.feed_data(data[: end + 4 + length] if extra else data)
+        except httptools.HttpParserError as error:
+            self.fail(BadResponse(f"the target's answer is not HTTP/1.1: {error}"))
+            return True
+        self.status = int(first[9:12])
+        self.reason = first[13:]
+        self.version = "1.1"
+        self.fields = fields
+        self.persists = not extra and ("connection" not in fields or not closes(fields["connection"]))
+        if arrived:
+            self.size = length if extra else arrived
+            self.parts.append(data[end + 4 : end + 4 + length])
+        if arrived >= length:
+            self.complete = self.ready = True
+        else:
+            self._remaining = length - arrived
+            self._checker = None
+            if self._streamed:
+                self.ready = True
+            else:
+                self.touch()
+        return True
+
     def _parse(self, data: bytes) -> None:
+        if not self.started:
+            self.started = True
+            self._parser = httptools.HttpResponseParser(self)
         size = len(data)
         before = self.size
-        self.started = True
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -293,7 +342,7 @@ class Upstream(Wire):
         if not self.status:
             self._head_bytes += size
             if self._head_bytes > self._head_limit:
-                self._head_too_big()
+                self.fail_whole(HeadTooBig(self._head_limit))
         elif size > self._head_limit and not before:
             self._check_head()
         if self.complete:
@@ -306,23 +355,19 @@ class Upstream(Wire):
         self.complete = False
         self.fail(error)
 
-    def _head_too_big(self) -> None:
-        self.fail_whole(HeadTooBig(self._head_limit))
-
     def _check_head(self) -> None:
         size = 0
         for field in self.fields.values():
             for value in field[1:]:
                 size += len(field[0]) + len(value) + 4
         if size > self._head_limit:
-            self._head_too_big()
+            self.fail_whole(HeadTooBig(self._head_limit))
 
     def _growing(self, framing: int) -> None:
         """The body is not complete yet."""
         length = self._length
         if length is not None and length - self.size > BYPASS:
             self._remaining = length - self.size
-            self._parser = None
         elif length is None and not self._until_close:
             self._framing += framing
             if self._framing > _FRAMING + 8 * self.size:
