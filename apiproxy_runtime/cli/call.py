@@ -10,7 +10,7 @@ from apiproxy_runtime.bundle.discover import NoBundleFound
 from apiproxy_runtime.bundle.finding import DeployError
 from apiproxy_runtime.cli.serve import report, run_loop
 from apiproxy_runtime.cli.trace import TextTrace
-from apiproxy_runtime.cli.workload import Loaded, declare_environment, load
+from apiproxy_runtime.cli.workload import Loaded, load
 from apiproxy_runtime.gateway.compression import wire_body
 from apiproxy_runtime.gateway.egress import read_connect_to
 from apiproxy_runtime.gateway.runtime import Runtime
@@ -18,36 +18,6 @@ from apiproxy_runtime.message.context import Client, MessageContext
 from apiproxy_runtime.message.message import Message
 from apiproxy_runtime.program.transaction import run_post_client, run_transaction
 from apiproxy_runtime.state.open import open_store
-
-EXAMPLE = """example:
-  apiproxy call GET /orders/42?expand=items --bundle ./apiproxy -H 'Accept: application/json'"""
-
-
-def declare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("method", metavar="METHOD", help="GET, POST, …")
-    parser.add_argument(
-        "target", metavar="PATH", help="path with base path and query, /orders/42?expand=items"
-    )
-    parser.add_argument(
-        "--bundle",
-        action="append",
-        type=Path,
-        default=[],
-        metavar="PATH",
-        help="bundle (repeatable; default: ./apiproxy or .)",
-    )
-    parser.add_argument(
-        "-H", "--header", action="append", default=[], metavar="'NAME: VALUE'", help="header (repeatable)"
-    )
-    parser.add_argument("-d", "--data", help="body; @FILE reads it from a file")
-    parser.add_argument("--no-trace", action="store_true", help="print the answer only")
-    parser.add_argument(
-        "--state", default="memory", metavar="STORE", help="memory (default), sqlite:PATH or redis://…"
-    )
-    parser.add_argument(
-        "--connect-to", action="append", default=[], metavar="HOST[:PORT]=URL", help="as for apiproxy serve"
-    )
-    declare_environment(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -5,24 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from pathlib import Path
 
 from apiproxy_runtime.bundle.discover import NoBundleFound
 from apiproxy_runtime.bundle.finding import DeployError
-from apiproxy_runtime.cli.workload import Loaded, declare_environment, load
+from apiproxy_runtime.cli.workload import Loaded, load
 from apiproxy_runtime.gateway.runtime import Runtime
 from apiproxy_runtime.state.open import open_store
-
-EXAMPLE = """example:
-  apiproxy lint ./apiproxy"""
-
-
-def declare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help="bundle, zip of one, or workspace"
-    )
-    declare_environment(parser)
-    parser.add_argument("--quiet", action="store_true", help="errors only")
 
 
 def run(options: argparse.Namespace) -> int:

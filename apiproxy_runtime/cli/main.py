@@ -8,14 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from apiproxy_runtime import __version__
-
-#: command → (module, what it does)
-COMMANDS = {
-    "serve": ("apiproxy_runtime.cli.serve", "run bundles"),
-    "call": ("apiproxy_runtime.cli.call", "send one request through a bundle and print its trace"),
-    "lint": ("apiproxy_runtime.cli.lint", "find what is wrong with bundles"),
-    "version": ("apiproxy_runtime.cli.version", "print the version"),
-}
+from apiproxy_runtime.cli.options import COMMANDS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,18 +17,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = next((word for word in words if not word.startswith("-")), None)
     if name not in COMMANDS:
         return _overview(words, name)
-    module = importlib.import_module(COMMANDS[name][0])
+    command = COMMANDS[name]
     parser = argparse.ArgumentParser(
         prog=f"apiproxy {name}",
-        description=module.__doc__,
-        epilog=module.EXAMPLE,
+        description=command.description,
+        epilog=command.example,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    module.declare(parser)
+    command.declare(parser)
     words.remove(name)
     options = parser.parse_args(words)
     try:
-        return int(module.run(options))
+        return int(importlib.import_module(command.module).run(options))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -44,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _overview(words: Sequence[str], name: str | None) -> int:
+    """What `apiproxy` alone prints; an unknown command is an error."""
     if "--version" in words:
         print(f"apiproxy {__version__}")
         return 0
@@ -54,7 +48,7 @@ def _overview(words: Sequence[str], name: str | None) -> int:
         "",
         "commands:",
     ]
-    lines += [f"  {command:<10} {what}" for command, (_, what) in COMMANDS.items()]
+    lines += [f"  {word:<10} {command.summary}" for word, command in COMMANDS.items()]
     lines += ["", "apiproxy COMMAND --help tells more.  Try: apiproxy serve ./apiproxy"]
     if name is not None:
         print(f"apiproxy: there is no command {name!r}\n", file=sys.stderr)

@@ -10,7 +10,6 @@ import logging
 import signal
 import sys
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import Any
 
 from apiproxy_runtime.bundle.discover import NoBundleFound
@@ -18,7 +17,7 @@ from apiproxy_runtime.bundle.finding import DeployError, Finding, Findings
 from apiproxy_runtime.bundle.testdata import describe
 from apiproxy_runtime.cli.trace import TextTrace
 from apiproxy_runtime.cli.watch import watch_files
-from apiproxy_runtime.cli.workload import Loaded, declare_environment, load
+from apiproxy_runtime.cli.workload import Loaded, load
 from apiproxy_runtime.gateway.egress import read_connect_to
 from apiproxy_runtime.gateway.gateway import render_refusal
 from apiproxy_runtime.gateway.http.limits import Limits
@@ -27,47 +26,8 @@ from apiproxy_runtime.gateway.runtime import Deployed, Runtime
 from apiproxy_runtime.state.open import open_store
 from apiproxy_runtime.state.store import StoreError
 
-EXAMPLE = """example:
-  apiproxy serve ./apiproxy
-  apiproxy serve ./apiproxy ./sharedflowbundle --env-dir . --connect-to api.example.com=http://127.0.0.1:9000"""
-
 #: Seconds that requests in flight get when the server is told to stop.
 GRACE = 10.0
-
-
-def declare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "paths", nargs="*", type=Path, metavar="PATH", help="bundle, zip of one, or workspace"
-    )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument(
-        "--port", type=int, default=8998, help="traffic port (default: 8998; 0 for any free one)"
-    )
-    parser.add_argument("--control-port", type=int, default=8080, help=argparse.SUPPRESS)
-    parser.add_argument("--no-control", action="store_true", help="serve traffic only")
-    declare_environment(parser)
-    parser.add_argument(
-        "--connect-to",
-        action="append",
-        default=[],
-        metavar="HOST[:PORT]=URL",
-        help="send every outgoing call for HOST there; the Host header is kept (repeatable)",
-    )
-    parser.add_argument(
-        "--state",
-        default="sqlite:.apiproxy/state.db",
-        metavar="STORE",
-        help="memory, sqlite:PATH or redis://… (default: sqlite in .apiproxy/ of the current folder)",
-    )
-    parser.add_argument(
-        "--check", action="store_true", help="deploy everything, print what was deployed, and exit"
-    )
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share the port")
-    parser.add_argument("--watch", action="store_true", help="deploy anew when a file changes")
-    parser.add_argument("--trace", action="store_true", help="print a tree of steps for each request")
-    parser.add_argument(
-        "--log-format", choices=("text", "json"), default="text", help="form of the log lines"
-    )
 
 
 def run(options: argparse.Namespace) -> int:

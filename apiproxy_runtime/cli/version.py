@@ -7,12 +7,6 @@ import platform
 
 from apiproxy_runtime import __version__
 
-EXAMPLE = "example: apiproxy version"
-
-
-def declare(parser: argparse.ArgumentParser) -> None:
-    """No options."""
-
 
 def run(options: argparse.Namespace) -> int:
     print(

@@ -25,22 +25,6 @@ class Loaded:
     findings: Findings
 
 
-def declare_environment(parser: argparse.ArgumentParser) -> None:
-    """The options that say which environment bundles are for."""
-    parser.add_argument(
-        "--environment", metavar="NAME", help="environment of the workspace (default: its only one, or test)"
-    )
-    parser.add_argument(
-        "--organization", metavar="NAME", help=f"name of the organization (default: {DEFAULT_ORGANIZATION})"
-    )
-    parser.add_argument(
-        "--env-dir",
-        metavar="DIR",
-        type=Path,
-        help="workspace whose environment and test-data files to use with the bundles named",
-    )
-
-
 def load(paths: list[Path], options: argparse.Namespace) -> Loaded:
     """Read bundles, environment and test data. Raises NoBundleFound for a path that holds no bundle."""
     findings = Findings()
