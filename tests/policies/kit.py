@@ -142,8 +142,20 @@ class _PlainTarget:
     async def call_target(self, ctx: MessageContext) -> Message:
         return await self.call(ctx, ctx.request)
 
-    async def call(self, ctx: MessageContext, request: Message, timeout_ms: int | None = None) -> Message:
-        url = self.url_of(ctx)
+    def succeeds(self, status: int) -> bool:
+        return status < 400
+
+    async def call(
+        self,
+        ctx: MessageContext,
+        request: Message,
+        timeout_ms: int | None = None,
+        *,
+        url: str | None = None,
+        suffix: str = "",
+        expected_cn: str | None = None,
+    ) -> Message:
+        url = (url or self.url_of(ctx)) + suffix
         query = request.query_string
         call = Call(f"{url}?{query}" if query else url, request)
         if timeout_ms is not None:
