@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -135,6 +135,7 @@ class Runtime:
         """
         findings = findings if findings is not None else Findings()
         self.health.prepare()
+        self.services.preparing.clear()
         bundles = list(bundles)
         flows = [
             compile_shared_flow(bundle, self.services, findings, observed=self.observed)
@@ -148,6 +149,10 @@ class Runtime:
         ]
         check_base_paths(proxies, findings)
         findings.raise_errors()
+        for prepare in self.services.preparing:
+            answer = prepare()
+            if isinstance(answer, Coroutine):
+                self.gateway.spawn(answer)
         self.shared_flows = {flow.name: flow for flow in flows}
         self.router.replace(proxies)
         self.health.start()

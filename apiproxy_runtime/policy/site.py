@@ -27,7 +27,7 @@ from apiproxy_runtime.policy.declaration import Value
 from apiproxy_runtime.policy.egress import Egress, HTTPTarget, LocalTarget, Rpc, RpcTarget
 from apiproxy_runtime.state.catalog import Catalog
 from apiproxy_runtime.state.kvm import KeyValueMaps
-from apiproxy_runtime.state.store import Store
+from apiproxy_runtime.state.store import Answer, Store
 from apiproxy_runtime.world import World
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ class Services:
     shared_flow  finds a deployed shared flow by name when a request needs it (it may be deployed later)
     spawn        starts work that nobody waits for; a graceful stop lets it finish
     settings     what the command line or a configuration file says to policies, by name
-    preparing    what a compiled policy has begun and must have ended before traffic comes (entries of key value
-                 maps on their way to a store outside the process); whoever deploys awaits and clears it
+    preparing    what compiled policies want done once their bundle is accepted (initial entries of key value maps);
+                 whoever deploys does it then, so that a refused bundle leaves no trace in the store
     """
 
     environment: Environment
@@ -76,7 +76,7 @@ class Services:
     spawn: Callable[[Coroutine[Any, Any, Any]], object]
     world: World = field(default_factory=World)
     settings: dict[str, str] = field(default_factory=dict)
-    preparing: list[Awaitable[object]] = field(default_factory=list)
+    preparing: list[Callable[[], Answer[object]]] = field(default_factory=list)
     catalog: Catalog = field(default_factory=Catalog)
 
 

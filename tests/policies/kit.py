@@ -203,10 +203,11 @@ def services(
     environment = environment or Environment()
     world = world or (store.world if store is not None else World())
     store = store or MemoryStore(world)
+    test_data = test_data or TestData()
     network = egress or Answers()
     return Services(
         environment=environment,
-        test_data=test_data or TestData(),
+        test_data=test_data,
         store=store,
         kvms=KeyValueMaps(store, environment.organization, environment.name),
         egress=network,
@@ -215,7 +216,7 @@ def services(
         spawn=Spawned(),
         world=world,
         settings=settings or {},
-        catalog=Catalog.of(test_data or TestData(), environment.organization, environment.name),
+        catalog=Catalog.of(test_data, environment.organization, environment.name),
     )
 
 

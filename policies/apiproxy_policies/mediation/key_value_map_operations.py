@@ -322,7 +322,7 @@ class KeyValueMapOperations(Policy):
         return (self.map_name.text if self.map_name is not None else None) or self.map_identifier
 
     def _seed(self, site: Site) -> None:
-        """Write the initial entries. A store that has to be waited for finishes before traffic comes."""
+        """Have the initial entries written when the bundle is accepted."""
         name = self._constant_name()
         if self.initial_entries is None or not self.initial_entries.entries or not name:
             return
@@ -332,9 +332,7 @@ class KeyValueMapOperations(Policy):
             if entry.key is not None
         }
         opened = site.services.kvms.map(self.scope, name, proxy=site.deployment.proxy, policy=self.name)
-        answer = opened.seed(entries)
-        if isinstance(answer, CoroutineType):
-            site.services.preparing.append(answer)
+        site.services.preparing.append(lambda: opened.seed(entries))
 
 
 def _texts(parts: tuple[Part, ...]) -> list[str]:
