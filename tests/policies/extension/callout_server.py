@@ -60,7 +60,7 @@ class CalloutServer:
         _, services = compiled_proto()
         handle = self.handle
 
-        class Service(services.ExternalCalloutServiceServicer):  # type: ignore[name-defined,misc]
+        class Service(services.ExternalCalloutServiceServicer):
             async def ProcessMessage(self, context: Any, call: Any) -> Any:
                 return await handle(context, call)
 
