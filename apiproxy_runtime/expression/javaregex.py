@@ -1,8 +1,8 @@
 """Regular expressions of java.util.regex, in Python.
 
 Source: the class documentation of java.util.regex.Pattern (Java 17) and Matcher.appendReplacement. Shorthand
-classes and case folding are ASCII unless the flags u or U say otherwise, `\\b` is not, `.` `^` `$` know all of Java's line
-terminators, and `$` and `\\Z` hold before a final one. `\\G` is taken as the start of the text.
+classes and case folding are ASCII unless the flags u or U say otherwise, `\\b` is not; `.`, `^` and `$` know all
+of Java's line terminators, and `$` and `\\Z` hold before a final one. `\\G` is taken as the start of the text.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ as many paths, so the answer is never too low.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -56,7 +57,7 @@ def cost(part: Part) -> Cost:
     automaton = _Automaton()
     try:
         whole = automaton.add(part)
-    except _TooLarge:
+    except (_TooLarge, _Unbounded):
         return Cost(None, 1, anchored)
     automaton.first = whole.first
     return Cost(*automaton.work(), anchored)
@@ -77,92 +78,100 @@ def _starts_at_start(part: Part) -> bool:
 
 
 class _TooLarge(Exception):
-    pass
+    """More positions than are looked at."""
+
+
+class _Unbounded(Exception):
+    """There is no bound to the ways through a loop."""
+
+
+def _times(ways: Counter[int], factor: int) -> Counter[int]:
+    return Counter({position: count * factor for position, count in ways.items()} if factor else {})
 
 
 @dataclass(slots=True)
 class _Piece:
-    """The positions a part can begin and end with, and whether it can match nothing."""
+    """The positions a part can begin and end with, each in how many ways, and the ways it can match nothing."""
 
-    first: list[int]
-    last: list[int]
-    empty: bool
+    first: Counter[int]
+    last: Counter[int]
+    empty: int
 
 
 class _Automaton:
     def __init__(self) -> None:
         #: per position: which of the characters U+0000 to U+00FF, and (bit 256) any beyond, it takes
         self.takes: list[int] = []
-        #: per position: the positions that follow, one entry for each way there
-        self.follows: list[list[int]] = []
-        self.first: list[int] = []
+        #: per position: the positions that follow, and in how many ways
+        self.follows: list[Counter[int]] = []
+        self.first: Counter[int] = Counter()
 
     def position(self, takes: int) -> int:
         if len(self.takes) >= _MOST_POSITIONS:
             raise _TooLarge
         self.takes.append(takes)
-        self.follows.append([])
+        self.follows.append(Counter())
         return len(self.takes) - 1
 
-    def connect(self, last: list[int], first: list[int]) -> None:
-        for position in last:
-            self.follows[position] += first
+    def connect(self, last: Counter[int], first: Counter[int]) -> None:
+        for position, ways in last.items():
+            self.follows[position] += _times(first, ways)
 
     def add(self, part: Part) -> _Piece:
         match part:
             case Chars():
                 position = self.position(_taken(part.source, part.wide, part.fold))
-                return _Piece([position], [position], False)
+                return _Piece(Counter([position]), Counter([position]), 0)
             case Place():
-                return _Piece([], [], True)
+                return _Piece(Counter(), Counter(), 1)
             case Reference():
-                position = self.position(_EVERY)
-                self.connect([position], [position])
-                return _Piece([position], [position], True)
+                only = Counter([self.position(_EVERY)])
+                self.connect(only, only)
+                return _Piece(only, only, 1)
             case Sequence():
                 return self.sequence(part)
             case Choice():
-                pieces = [self.add(branch) for branch in part.branches]
-                return _Piece(
-                    [position for piece in pieces for position in piece.first],
-                    [position for piece in pieces for position in piece.last],
-                    any(piece.empty for piece in pieces),
-                )
+                whole = _Piece(Counter(), Counter(), 0)
+                for piece in map(self.add, part.branches):
+                    whole.first += piece.first
+                    whole.last += piece.last
+                    whole.empty += piece.empty
+                return whole
             case Repeat():
                 return self.repeat(part)
             case Group():
                 return self.add(part.item)
             case Look():
                 # tried, then forgotten: a way that leads nowhere, beside the one that goes on
-                return _Piece(self.add(part.item).first, [], True)
+                return _Piece(self.add(part.item).first, Counter(), 1)
 
     def sequence(self, part: Sequence) -> _Piece:
-        whole = _Piece([], [], True)
+        whole = _Piece(Counter(), Counter(), 1)
         for item in part.items:
             piece = self.add(item)
             self.connect(whole.last, piece.first)
-            if whole.empty:
-                whole.first = whole.first + piece.first
-            whole.last = piece.last + whole.last if piece.empty else piece.last
-            whole.empty = whole.empty and piece.empty
+            whole.first = whole.first + _times(piece.first, whole.empty)
+            whole.last = piece.last + _times(whole.last, piece.empty)
+            whole.empty *= piece.empty
         return whole
 
     def repeat(self, part: Repeat) -> _Piece:
         """A count of several is taken for a loop, which has all its paths and more."""
         piece = self.add(part.item)
         if part.high is None or part.high > 1:
+            if piece.empty:
+                # rounds that match nothing can stand anywhere between the others
+                raise _Unbounded
             self.connect(piece.last, piece.first)
-        if part.high == 0:
-            return _Piece([], [], True)
-        return _Piece(piece.first, piece.last, piece.empty or part.low == 0)
+        return _Piece(piece.first, piece.last, piece.empty + (part.low == 0))
 
     # ---- judging
 
     def deterministic(self) -> bool:
         for targets in (self.first, *self.follows):
             seen = 0
-            for target in targets:
-                if seen & self.takes[target]:
+            for target, ways in targets.items():
+                if ways > 1 or seen & self.takes[target]:
                     return False
                 seen |= self.takes[target]
         return True
@@ -198,19 +207,19 @@ class _Automaton:
         )
         for knot in order:
             onward = [
-                knot_of[target]
+                (knot_of[target], count)
                 for member in knots[knot]
-                for target in self.follows[member]
+                for target, count in self.follows[member].items()
                 if knot_of[target] != knot
             ]
-            degrees[knot] = max((degrees[target] for target in onward), default=0) + loops[knot]
-            ways[knot] = 1 + sum(ways[target] for target in onward)
+            degrees[knot] = max((degrees[target] for target, _ in onward), default=0) + loops[knot]
+            ways[knot] = 1 + sum(ways[target] * count for target, count in onward)
         degree = max((degrees[knot_of[start]] for start in self.first), default=0)
-        return degree, sum(ways[knot_of[start]] for start in self.first) or 1
+        return degree, sum(ways[knot_of[start]] * count for start, count in self.first.items()) or 1
 
     def reachable(self) -> list[int]:
         """Per position, the set (as bits) of positions that can come later."""
-        reach = [sum(1 << target for target in set(targets)) for targets in self.follows]
+        reach = [sum(1 << target for target in targets) for targets in self.follows]
         for through in range(len(reach)):
             bit, onward = 1 << through, reach[through]
             for position, reached in enumerate(reach):
@@ -222,11 +231,11 @@ class _Automaton:
         """Whether one word can lead round this knot of loops in two ways."""
         if len(members) > _LARGEST_KNOT:
             return True
+        if any(self.follows[member][target] > 1 for member in members for target in members):
+            return True
         inside = {
             member: [target for target in self.follows[member] if target in members] for member in members
         }
-        if any(len(set(targets)) < len(targets) for targets in inside.values()):
-            return True
         start = next(iter(members))
         onward = self.pairs((start, start), inside)
         backward: dict[int, list[int]] = {member: [] for member in members}
