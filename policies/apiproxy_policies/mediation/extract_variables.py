@@ -8,13 +8,12 @@ from apiproxy_policies.extraction import (
     Extraction,
     FormParam,
     Header,
-    JSONPayload,
-    Part,
     QueryParam,
     URIPath,
     Variable,
-    XMLPayload,
 )
+from apiproxy_policies.json_payload import JSONPayload
+from apiproxy_policies.xml_payload import XMLPayload
 from apiproxy_runtime.policy.api import (
     BOOLEAN,
     Element,
@@ -34,6 +33,9 @@ from apiproxy_runtime.policy.api import (
 #: A missing one of these is out of scope; any other missing source of JSON is text that was never set.
 _MESSAGES = ("request", "response", "message", "error")
 _AT = "Context Revision:{rev};APIProxy:{proxy};Organization:{org};Environment:{env}."
+
+
+Part = URIPath | QueryParam | Header | FormParam | Variable | JSONPayload | XMLPayload
 
 
 class Source(Element):
