@@ -70,7 +70,7 @@ class JSONPayload(Element):
         return json_payload
 
 
-def _compile_json(item: JSONVariable, extraction: Extraction) -> Extract | None:
+def _compile_json(item: JSONVariable, extraction: Extraction) -> Extract:
     if not item.paths:
         extraction.error(item.node, "NoJSONPathsToEvaluate", "Add a <JSONPath>.", name=item.name)
     finds = [_compile_json_path(path, item, extraction) for path in item.paths]
