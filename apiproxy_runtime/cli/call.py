@@ -89,6 +89,8 @@ async def call(
     if not options.no_trace:
         ctx.observer = TextTrace(sys.stderr).observer(ctx, None)
     response = await run_transaction(match.program, ctx)
+    for edit in ctx.late_edits:
+        edit(response)
     if match.program.post_client:
         await run_post_client(match.program, ctx)
     if ctx.observer is not None:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-
-import regex
+from typing import TYPE_CHECKING
 
 from apiproxy_runtime.expression.javaregex import JavaRegexError, Match, parse_java_regex
 from apiproxy_runtime.expression.regexcost import Cost, cost
 from apiproxy_runtime.expression.regexnodes import size
+
+if TYPE_CHECKING:
+    import regex
 
 #: Seconds one match may take.
 DEFAULT_TIMEOUT = 0.2
@@ -54,7 +56,7 @@ class BoundedRegex:
     __slots__ = (
         "_fast",
         "_search_limit",
-        "_slow",
+        "_source",
         "cost",
         "fullmatch",
         "groups",
@@ -70,17 +72,18 @@ class BoundedRegex:
         self.pattern = pattern
         self.timeout = timeout
         self.cost: Cost = cost(parts)
-        try:
-            self._slow = regex.compile(source)
-        except (regex.error, OverflowError, RecursionError, MemoryError) as error:
-            raise JavaRegexError(f"this expression cannot be run here: {error}", 0) from None
+        self._source = source
         self._fast = _compile_fast(source)
-        self.groups = self._slow.groups
+        self.groups: int = self._fast.groups if self._fast is not None else self._slow().groups
         degree = self.cost.degree
         match_limit = self._limit(degree)
         self._search_limit = match_limit if self.cost.anchored or degree is None else self._limit(degree + 1)
         self.fullmatch: Callable[[str], Match | None] = self._fullmatch(match_limit)
         self.search: Callable[[str], Match | None] = self._searcher(self._search_limit)
+
+    def _slow(self) -> regex.Pattern[str]:
+        """The expression on the engine that knows a time limit. Raises JavaRegexError."""
+        return _compile_slow(self._source)
 
     def _limit(self, degree: int | None) -> int:
         """The longest text that `re` may be given."""
@@ -92,7 +95,7 @@ class BoundedRegex:
         return int((_STEPS / paths) ** (1 / max(degree, 1)))
 
     def _fullmatch(self, limit: int) -> Callable[[str], Match | None]:
-        fast, slow, timeout = self._fast, self._slow, self.timeout
+        fast, timeout = self._fast, self.timeout
         if fast is not None and limit == _UNLIMITED:
             return fast.fullmatch
 
@@ -100,14 +103,14 @@ class BoundedRegex:
             if fast is not None and len(text) <= limit:
                 return fast.fullmatch(text)
             try:
-                return slow.fullmatch(text, timeout=timeout)
+                return self._slow().fullmatch(text, timeout=timeout)
             except TimeoutError:
                 raise RegexTimeout(self.pattern, timeout) from None
 
         return fullmatch
 
     def _searcher(self, limit: int) -> Callable[[str], Match | None]:
-        fast, slow, timeout = self._fast, self._slow, self.timeout
+        fast, timeout = self._fast, self.timeout
         if fast is not None and limit == _UNLIMITED:
             return fast.search
 
@@ -115,7 +118,7 @@ class BoundedRegex:
             if fast is not None and len(text) <= limit:
                 return fast.search(text)
             try:
-                return slow.search(text, timeout=timeout)
+                return self._slow().search(text, timeout=timeout)
             except TimeoutError:
                 raise RegexTimeout(self.pattern, timeout) from None
 
@@ -129,9 +132,19 @@ class BoundedRegex:
         if self._fast is not None and len(text) <= self._search_limit:
             return self._fast.sub(replacement, text, count)
         try:
-            return self._slow.sub(replacement, text, count, timeout=self.timeout)
+            return self._slow().sub(replacement, text, count, timeout=self.timeout)
         except TimeoutError:
             raise RegexTimeout(self.pattern, self.timeout) from None
+
+
+@lru_cache(maxsize=1024)
+def _compile_slow(source: str) -> regex.Pattern[str]:
+    import regex  # takes as long to load as half the runtime, and few bundles need it
+
+    try:
+        return regex.compile(source)
+    except (regex.error, OverflowError, RecursionError, MemoryError) as error:
+        raise JavaRegexError(f"this expression cannot be run here: {error}", 0) from None
 
 
 def _compile_fast(source: str) -> re.Pattern[str] | None:

@@ -134,6 +134,8 @@ class Gateway:
             except WireError as error:
                 logger.info("Tunnel of %s ended: %s", ctx.deployment.proxy, error)
             return
+        for edit in ctx.late_edits:
+            edit(response)
         algorithm = program.properties.get("compression.algorithm")
         if algorithm:
             force_encoding(response, algorithm.strip().lower())

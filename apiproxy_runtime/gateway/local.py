@@ -101,6 +101,8 @@ async def run_local(ctx: MessageContext, request: Message, match: Match) -> Mess
     inner.depth = ctx.depth + 1
     inner.observer = ctx.observer.inner(inner) if ctx.observer is not None else None
     response = await run_transaction(program, inner)
+    for edit in inner.late_edits:
+        edit(response)
     if program.post_client:
         await run_post_client(program, inner)
     return response

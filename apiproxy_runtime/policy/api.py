@@ -1,15 +1,23 @@
 """What a policy may use. Policies import from here and from nowhere else of the runtime."""
 
+from apiproxy_runtime.bundle.developer import App, Developer
+from apiproxy_runtime.bundle.finding import Findings, Place
 from apiproxy_runtime.bundle.model import (
     Authentication,
     HTTPTargetConnection,
     LocalTargetConnection,
     Resource,
 )
-from apiproxy_runtime.bundle.target import read_authentication, read_http_target, read_local_target
+from apiproxy_runtime.bundle.product import Product
+from apiproxy_runtime.bundle.target import (
+    read_authentication,
+    read_http_target,
+    read_local_target,
+    read_ssl_info,
+)
 from apiproxy_runtime.bundle.targetserver import TargetServer
 from apiproxy_runtime.bundle.xml import Node
-from apiproxy_runtime.expression.boundedregex import RegexTimeout
+from apiproxy_runtime.expression.boundedregex import BoundedRegex, RegexTimeout, compile_bounded
 from apiproxy_runtime.expression.javaregex import JavaRegexError, compile_java_regex
 from apiproxy_runtime.expression.jsonpath import (
     MISSING,
@@ -82,8 +90,13 @@ from apiproxy_runtime.policy.site import (
     unresolved_variable,
 )
 from apiproxy_runtime.policy.tokens import TokenSource, compile_header_name, compile_token
+from apiproxy_runtime.state.cache import Cache, CachedResponse, Caches, Expiry
+from apiproxy_runtime.state.catalog import Catalog, Consumer, draw
 from apiproxy_runtime.state.kvm import SCOPES, KeyValueMap, KeyValueMaps
+from apiproxy_runtime.state.operation import Grant
 from apiproxy_runtime.state.store import Answer, Store, settled, then
+from apiproxy_runtime.state.tokens import Code, Records, RequestToken, Token, Tokens
+from apiproxy_runtime.state.window import Count
 from apiproxy_runtime.world import World
 
 __all__ = [
@@ -107,14 +120,27 @@ __all__ = [
     "TEXT",
     "VARIABLE",
     "Answer",
+    "App",
     "Authentication",
+    "BoundedRegex",
+    "Cache",
+    "CachedResponse",
+    "Caches",
     "Call",
     "CallFailed",
+    "Catalog",
+    "Code",
+    "Consumer",
+    "Count",
+    "Developer",
     "Egress",
     "Element",
+    "Expiry",
     "Fault",
     "FaultKind",
+    "Findings",
     "Getter",
+    "Grant",
     "HTTPTarget",
     "HTTPTargetConnection",
     "Headers",
@@ -133,10 +159,14 @@ __all__ = [
     "Parameters",
     "Pattern",
     "PatternError",
+    "Place",
     "Policy",
     "Predicate",
+    "Product",
+    "Records",
     "RegexTimeout",
     "Render",
+    "RequestToken",
     "Resource",
     "Respond",
     "Rpc",
@@ -150,7 +180,9 @@ __all__ = [
     "Store",
     "TargetServer",
     "Template",
+    "Token",
     "TokenSource",
+    "Tokens",
     "UnresolvedVariable",
     "Value",
     "World",
@@ -161,6 +193,7 @@ __all__ = [
     "attribute",
     "child",
     "children",
+    "compile_bounded",
     "compile_header_name",
     "compile_java_regex",
     "compile_jsonpath",
@@ -168,6 +201,7 @@ __all__ = [
     "compile_token",
     "compile_xpath",
     "default_error",
+    "draw",
     "fault_table",
     "many",
     "nested",
@@ -175,6 +209,7 @@ __all__ = [
     "read_authentication",
     "read_http_target",
     "read_local_target",
+    "read_ssl_info",
     "reason_phrase",
     "sequence",
     "settled",

@@ -40,18 +40,18 @@ _TOKEN = re.compile(
     | (?P<single>'[^']*')
     | (?P<number>-?[0-9]+(?:\.[0-9]+)?[fFdDlL]?(?![\w.]))
     | (?P<word>[^\W\d][\w.\-]*)
-    | (?P<symbol>&gt;=?|&lt;=?|(?:&amp;){2}|!~(?![~/])|~~|~/|=\||==|!=|:=|>=|<=|&&|\|\||!(?!~)|[=<>~()])
+    | (?P<symbol>&gt;=?|&lt;=?|(?:&amp;){2}|!~(?![~/])|~~|~/|/~|=\||==|!=|:=|>=|<=|&&|\|\||!(?!~)|[=<>~()])
     """,
     re.VERBOSE,
 )
 
-_ESCAPED = {"&gt;": ">", "&gt;=": ">=", "&lt;": "<", "&lt;=": "<=", "&amp;&amp;": "&&"}
+#: `/~` stands for `~/`: the flow configuration reference prints it, and published bundles use it.
+_ESCAPED = {"/~": "~/", "&gt;": ">", "&gt;=": ">=", "&lt;": "<", "&lt;=": "<=", "&amp;&amp;": "&&"}
 
 #: What people write instead, and how to mend it; the first that fits is reported.
 _HINTS: tuple[tuple[str, str], ...] = (
     ('"', "this text has no closing double quote; a double quote cannot stand inside a text"),
     ("'", "this name has no closing single quote"),
-    ("/~", "'/~' is not an operator; the path operator is written '~/' or MatchesPath"),
     ("!~~", "'!~~' is not an operator; write 'not (variable ~~ \"pattern\")'"),
     ("!~/", "'!~/' is not an operator; write 'not (variable ~/ \"pattern\")'"),
     ("{", "curly braces are not allowed in conditions; write the variable's name alone, and group with ( )"),
