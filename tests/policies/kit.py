@@ -10,6 +10,7 @@ shared flows are plain functions.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ from apiproxy_runtime.world import FrozenWorld, World
 __all__ = [
     "Answers",
     "Files",
+    "SlowStore",
     "bundle",
     "compile_policy",
     "context",
@@ -235,6 +237,30 @@ def site_for(
         world=using.world,
     )
     return Site(bundle(resources), deployment, using, findings, policy)
+
+
+class SlowStore:
+    """A memory store whose answers have to be waited for, like those of a store on another machine."""
+
+    is_async = True
+    leaves_process = False
+    key_file = None
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.inner = MemoryStore(world)
+
+    def finish(self, task: Any) -> Any:
+        return task
+
+    def __getattr__(self, name: str) -> Any:
+        operation = getattr(self.inner, name)
+
+        async def later(*arguments: Any, **named: Any) -> Any:
+            await asyncio.sleep(0)
+            return operation(*arguments, **named)
+
+        return later
 
 
 # ---- policies

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -11,8 +10,9 @@ import pytest
 
 from apiproxy_runtime.state.memory import MemoryStore
 from apiproxy_runtime.state.store import settled
-from apiproxy_runtime.world import FrozenWorld, World
+from apiproxy_runtime.world import FrozenWorld
 from tests.policies.kit import (
+    SlowStore,
     compile_policy,
     context,
     deploy_errors,
@@ -22,30 +22,6 @@ from tests.policies.kit import (
     run,
     services,
 )
-
-
-class SlowStore:
-    """A memory store whose answers have to be waited for, like those of a store on another machine."""
-
-    is_async = True
-    leaves_process = False
-    key_file = None
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.inner = MemoryStore(world)
-
-    def finish(self, task: Any) -> Any:
-        return task
-
-    def __getattr__(self, name: str) -> Any:
-        operation = getattr(self.inner, name)
-
-        async def later(*arguments: Any, **named: Any) -> Any:
-            await asyncio.sleep(0)
-            return operation(*arguments, **named)
-
-        return later
 
 
 @pytest.fixture(params=[MemoryStore, SlowStore])
