@@ -48,21 +48,21 @@ class Copy:
 def copy_samples(folder: Path) -> Copy:
     """Copy samples/ into a folder and give it ports that are free now."""
     shutil.copytree(REPOSITORY / "samples", folder / "samples", ignore=shutil.ignore_patterns("__pycache__"))
-    copy = Copy(folder, dict(zip((TRAFFIC, CONTROL, *UPSTREAM), free_ports(5), strict=True)))
+    copy = Copy(folder, dict(zip(sorted((TRAFFIC, CONTROL, *UPSTREAM)), free_ports(5), strict=True)))
     servers = folder / "samples" / SERVERS
     servers.write_text(copy.here(servers.read_text()))
     return copy
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on, of five digits, so that no other number looks like one."""
+    """Ports nobody listens on, in order, of five digits, so that no other number looks like one."""
     ports: list[int] = []
     with ExitStack() as held:
         while len(ports) < count:
             port = held.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
             if port > 9999:
                 ports.append(port)
-    return ports
+    return sorted(ports)
 
 
 class Started:
