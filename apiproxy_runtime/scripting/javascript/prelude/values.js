@@ -1,0 +1,47 @@
+// Values that are neither text, number, boolean nor null, on their way to flow variables and back.
+(function ($) {
+  'use strict';
+  const { text, safe, call } = $;
+  const { parse, stringify } = JSON;
+  const define = Object.defineProperty;
+
+  // A Java collection, as a script sees it: indexes, size(), get(), iteration, and `[a, b]` as text.
+  const Collection = {
+    __proto__: Array.prototype,
+    size() { return this.length; },
+    get(index) { const value = this[index]; return value === undefined ? null : value; },
+    isEmpty() { return this.length === 0; },
+    contains(value) { return this.includes(value); },
+    toArray() { return Array.from(this); },
+    iterator() {
+      let next = 0;
+      return { hasNext: () => next < this.length, next: () => this[next++] };
+    },
+    toString() { return '[' + Array.from(this).join(', ') + ']'; },
+  };
+  for (const name of Reflect.ownKeys(Collection)) define(Collection, name, { enumerable: false });
+  $.frozen.push(Collection);
+
+  $.unmark = (value) => {
+    const rest = value.slice(2);
+    switch (value[1]) {
+      case 'S': return rest;
+      case 'L': return Object.setPrototypeOf(parse(rest), Collection);
+      case 'J': return parse(rest);
+      case 'M': $.need('message'); return $.message(rest);
+      default: throw new Error(rest);
+    }
+  };
+  $.setObject = (name, value) => {
+    const handle = $.handleOf === undefined ? undefined : $.handleOf(value);
+    if (handle !== undefined) { call('setMessage', safe(name), handle); return; }
+    if (value instanceof String || value instanceof Number || value instanceof Boolean) {
+      $.context.setVariable(name, value.valueOf());
+      return;
+    }
+    if (Object.getPrototypeOf(value) === Collection) { call('setCollection', safe(name), stringify(value)); return; }
+    let json;
+    try { json = $.isXML !== undefined && $.isXML(value) ? undefined : stringify(value); } catch (e) { json = undefined; }
+    call('setObject', safe(name), json === undefined ? null : safe(json), safe(value));
+  };
+})

@@ -1,0 +1,257 @@
+"""A compiled script: checked once when a bundle is deployed, run for each request.
+
+Scripts that leave the built-ins alone run in a context that serves one request after another, as a function that was
+compiled once; its built-ins are frozen and its globals compared after each run, so that nothing passes from one
+request to the next. All others get a context of their own for each run, where they are evaluated file by file.
+Scripts that share objects through `context.session` run in a context that belongs to the transaction.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Sequence
+
+import greenlet
+
+from apiproxy_runtime.message.context import MessageContext
+from apiproxy_runtime.scripting.javascript.dialect import rewrite
+from apiproxy_runtime.scripting.javascript.engine import (
+    Engine,
+    Interrupted,
+    JavaScriptError,
+    OutOfMemory,
+    probe,
+)
+from apiproxy_runtime.scripting.javascript.http import Send, Spawn, drive, finish, suspend
+from apiproxy_runtime.scripting.javascript.realm import Realm
+from apiproxy_runtime.scripting.javascript.source import Script, ScriptError, Sources, is_strict
+from apiproxy_runtime.world import World
+
+__all__ = ["JavaScriptProgram", "Script", "ScriptError", "ScriptFailed", "ScriptTimedOut", "compile_script"]
+
+#: What a script may use that says timeLimit="0"; it would hold up everything else.
+UNLIMITED_MS = 5000
+#: Contexts that wait for the next request, of one program.
+_IDLE = 4
+#: Where transactions keep the context of scripts that use `context.session`.
+_SESSION = "javascript"
+_PLACE = re.compile(r"<input>:(\d+):(\d+)")
+_FRAME = re.compile(r"\tat (.+?):(\d+)(?: \(|$)", re.MULTILINE)
+
+
+class ScriptFailed(Exception):
+    """A script threw something it did not catch.
+
+    text  what Apigee puts into the fault string: `TypeError: Cannot read property "a" from null. (main.js:3)`
+    """
+
+    def __init__(self, text: str, file: str, line: int) -> None:
+        super().__init__(text)
+        self.text = text
+        self.file = file
+        self.line = line
+
+
+class ScriptTimedOut(Exception):
+    """A script used up its time limit."""
+
+
+class JavaScriptProgram:
+    """Scripts ready to run. Made by `compile_script`."""
+
+    def __init__(
+        self,
+        sources: Sources,
+        *,
+        properties: dict[str, str],
+        time_limit_ms: int,
+        policy: str,
+        send: Send | None,
+        spawn: Spawn | None,
+    ) -> None:
+        self.sources = sources
+        self.properties = properties
+        self.policy = policy
+        self.seconds = (time_limit_ms or UNLIMITED_MS) / 1000
+        self.shareable = sources.shareable and not sources.has_session
+        self.waits = sources.waits
+        self._send = send
+        self._spawn = spawn
+        self._idle: list[Realm] = []
+
+    def run(self, ctx: MessageContext) -> Awaitable[None] | None:
+        """Run the scripts; an awaitable when they wait for calls.
+
+        Raises ScriptFailed or ScriptTimedOut, here or from the awaitable.
+        """
+        realm = self._realm(ctx)
+        realm.host.ctx, realm.host.policy = ctx, self.policy
+        if not self.waits:
+            self._complete(realm, ctx)
+            return None
+        script = greenlet.greenlet(self._complete)
+        waiting = script.switch(realm, ctx)
+        return None if script.dead else drive(script, waiting)
+
+    # ---- contexts
+
+    def _realm(self, ctx: MessageContext) -> Realm:
+        if self.sources.has_session:
+            session = ctx.session
+            if session is None:
+                session = ctx.session = {}
+            realm: Realm | None = session.get(_SESSION)
+            if realm is None:
+                realm = session[_SESSION] = Realm(self._send)
+                realm.open_session()
+            realm.load(self.sources, self.properties, frozen_world=ctx.world.__class__ is not World)
+            realm.define(self.sources)
+            realm.settle()
+            return realm
+        if not self.shareable or ctx.world.__class__ is not World:
+            realm = Realm(self._send)
+            realm.load(self.sources, self.properties, frozen_world=ctx.world.__class__ is not World)
+            realm.expose(self.sources)
+            return realm
+        if self._idle:
+            return self._idle.pop()
+        realm = Realm(self._send)
+        realm.load(self.sources, self.properties)
+        realm.lock_down()
+        realm.define(self.sources)
+        realm.settle()
+        return realm
+
+    def _leave(self, realm: Realm) -> None:
+        """The run went well: keep the context for the next if it is as it was."""
+        realm.host.ctx = None
+        if self.waits and self._spawn is not None:
+            tasks = realm.host.exchanges.take_unfinished()
+            if tasks:
+                self._spawn(finish(tasks))
+        if self.sources.has_session:
+            realm.is_clean()
+            return
+        if realm.shared:
+            realm.host.exchanges.clear()
+            if len(self._idle) < _IDLE and realm.is_clean():
+                self._idle.append(realm)
+                return
+        realm.close()
+
+    def _abandon(self, realm: Realm, ctx: MessageContext, usable: bool) -> None:
+        """The run failed: what it left in the context is not worth finding out, unless the transaction needs it."""
+        realm.host.ctx = None
+        if not self.sources.has_session:
+            realm.close()
+        elif not usable and ctx.session is not None:
+            ctx.session.pop(_SESSION, None)
+
+    # ---- runs
+
+    def _complete(self, realm: Realm, ctx: MessageContext) -> None:
+        """Run the scripts, then the callbacks as their calls end; in a greenlet if they may wait."""
+        usable = False
+        try:
+            try:
+                if realm.defined:
+                    realm.run(self.seconds)
+                else:
+                    realm.evaluate(self.sources, self.seconds)
+                exchanges = realm.host.exchanges
+                while exchanges.answered:
+                    realm.complete(suspend(exchanges.next_answered()))
+            finally:
+                realm.flush()
+        except JavaScriptError as error:
+            usable = True
+            raise self._failure(error) from None
+        except Interrupted:
+            raise ScriptTimedOut from None
+        except OutOfMemory:
+            raise ScriptFailed("InternalError: out of memory", "", 0) from None
+        else:
+            self._leave(realm)
+        finally:
+            if realm.host.ctx is not None:
+                self._abandon(realm, ctx, usable)
+
+    def _failure(self, error: JavaScriptError) -> ScriptFailed:
+        file, line = "", 0
+        frame = _FRAME.search(error.stack)
+        if frame is not None:
+            file, line = frame[1], int(frame[2])
+        else:
+            thrown = self.sources.thrown_at()
+            if thrown is not None:
+                file, line = thrown[0].name, thrown[1]
+            elif self.sources.scripts:
+                file = self.sources.scripts[-1].name
+        # Apigee ends the description with a full stop, whether Rhino's message has one or not (playbook's examples)
+        text = error.text if error.text.endswith(".") else error.text + "."
+        place = f"{file}:{line}" if line else file
+        return ScriptFailed(f"{text} ({place})", file, line)
+
+
+def compile_script(
+    sources: Sequence[Script],
+    *,
+    properties: dict[str, str],
+    time_limit_ms: int,
+    policy: str = "",
+    send: Send | None = None,
+    spawn: Spawn | None = None,
+) -> JavaScriptProgram:
+    """Check scripts and make them ready to run; they run in the order given, in one scope.
+
+    time_limit_ms  CPU time of one run, time spent waiting for calls not counted; 0 for the most there is (5 s)
+    send           sends what httpClient is asked to send
+    spawn          keeps calls going that the scripts do not wait for
+    Raises ScriptError for a script that is no JavaScript, nor Rhino's.
+    """
+    if not probe():
+        raise RuntimeError(
+            "the installed quickjs-ng cannot limit the time of scripts; install a version from 0.17 to below 0.18"
+        )
+    checked = tuple(_checked(script) for script in sources)
+    return JavaScriptProgram(
+        Sources(checked),
+        properties=properties,
+        time_limit_ms=time_limit_ms,
+        policy=policy,
+        send=send,
+        spawn=spawn,
+    )
+
+
+def _checked(script: Script) -> Script:
+    text = script.text.removeprefix("\ufeff")
+    error = _syntax_error(script.name, text)
+    if error is None:
+        return script if text is script.text else Script(script.name, text)
+    rewritten = rewrite(text)
+    if rewritten == text or _syntax_error(script.name, rewritten) is not None:
+        raise error
+    return Script(script.name, rewritten)
+
+
+def _syntax_error(name: str, text: str) -> ScriptError | None:
+    """What is wrong with a script. It is evaluated behind a `throw`, so that it is read but does not run."""
+    strict = "'use strict';" if is_strict(text) else ""
+    engine = Engine()
+    try:
+        engine.eval(f"{strict}throw '$read';{text}")
+    except JavaScriptError as error:
+        if error.text == "$read":
+            return None
+        place = _PLACE.search(error.stack)
+        line, column = (int(place[1]), int(place[2])) if place is not None else (1, 1)
+        if line == 1:
+            column = max(column - len(strict) - len("throw '$read';"), 1)
+        return ScriptError(name, line, column, error.text)
+    except ValueError:
+        line = text.count("\n", 0, text.index("\0")) + 1 if "\0" in text else 1
+        return ScriptError(name, line, 1, "the script holds a character that no script may hold (NUL)")
+    except (Interrupted, OutOfMemory):
+        return ScriptError(name, 1, 1, "the script is too large")
+    return None
