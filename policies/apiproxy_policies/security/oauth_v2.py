@@ -1,0 +1,432 @@
+"""OAuthV2: issues, verifies and revokes OAuth 2.0 tokens and authorization codes."""
+
+from __future__ import annotations
+
+from apiproxy_policies.security.oauth.attributes import Attribute, Attributes
+from apiproxy_policies.security.oauth.authorize import compile_authorization_code, compile_implicit
+from apiproxy_policies.security.oauth.generate import compile_generate
+from apiproxy_policies.security.oauth.invalidate import compile_status
+from apiproxy_policies.security.oauth.jwt import ALGORITHMS, compile_signing, compile_verify_jwt
+from apiproxy_policies.security.oauth.refresh import compile_refresh
+from apiproxy_policies.security.oauth.refusal import REFUSALS, compile_refusals
+from apiproxy_policies.security.oauth.verify import compile_verify
+from apiproxy_runtime.policy.api import (
+    BOOLEAN,
+    VARIABLE,
+    Element,
+    FaultKind,
+    Kind,
+    Policy,
+    Site,
+    StepFunction,
+    Value,
+    at_least,
+    attribute,
+    child,
+    children,
+    fault_table,
+    many,
+    nested,
+    one_of,
+    text,
+)
+
+GRANT_TYPES = ("authorization_code", "implicit", "password", "client_credentials")
+ISSUING = (
+    "GenerateAccessToken",
+    "GenerateAccessTokenImplicitGrant",
+    "GenerateJWTAccessToken",
+    "GenerateJWTAccessTokenImplicitGrant",
+    "RefreshAccessToken",
+    "RefreshJWTAccessToken",
+)
+OPERATIONS = (
+    *ISSUING,
+    "GenerateAuthorizationCode",
+    "VerifyAccessToken",
+    "VerifyJWTAccessToken",
+    "InvalidateToken",
+    "ValidateToken",
+)
+
+
+def _lifetime(text: str) -> int:
+    number = int(text, 10)
+    if number < 1 and number != -1:
+        raise ValueError(text)
+    return number
+
+
+MILLISECONDS_OR_NEVER = Kind("integer", "a positive number of milliseconds, or -1 for ever", _lifetime)
+
+
+class ListedToken(Element):
+    """A token to revoke or approve; the text names the variable that holds it."""
+
+    type: str = attribute(
+        "type", one_of("accesstoken", "refreshtoken", ignore_case=True), default="accesstoken"
+    )
+    cascade: bool = attribute("cascade", BOOLEAN, default=False, doc="true: the paired token as well")
+    variable: str = text(default="")
+
+
+class ListedTokens(Element):
+    items: tuple[ListedToken, ...] = many("Token", ListedToken)
+
+
+class GrantTypes(Element):
+    items: tuple[str, ...] = children(
+        "GrantType",
+        one_of(*GRANT_TYPES),
+        error="InvalidGrantType",
+        message='OAuthV2 {policy}: invalid grant type "{value}" in SupportedGrantTypes',
+        cure=f"Write one of {', '.join(GRANT_TYPES)}.",
+    )
+
+
+class GenerateResponse(Element):
+    """Whether the policy writes the response itself; `Format` is of old and has no effect."""
+
+    enabled: bool = attribute("enabled", BOOLEAN, default=True)
+    format: str | None = child("Format")
+
+
+class GenerateErrorResponse(Element):
+    """Whether errors are told in an OAuth error body; `Realm` adds a WWW-Authenticate header."""
+
+    enabled: bool = attribute("enabled", BOOLEAN, default=True)
+    format: str | None = child("Format")
+    realm: str | None = child("Realm")
+
+
+class Key(Element):
+    """The key is in the variable of `ref`."""
+
+    tag = "Value"
+    value: Value[str] = text(ref=True)
+
+
+class KeyHolder(Element):
+    value_element: Key | None = nested("Value", Key)
+
+    @property
+    def value(self) -> Value[str] | None:
+        return self.value_element.value if self.value_element is not None else None
+
+
+class OAuthV2(Policy):
+    """Generate, verify, refresh and revoke OAuth 2.0 access tokens, and generate authorization codes.
+
+    Elements that take part of a request hold the *name of a variable*. Decisions where the reference is silent:
+
+    - A lifetime that is not given is 30 minutes for tokens and one minute for codes; a refresh token lives for 30
+      days (profile apigeex, two years at most) or for ever (profile apigee).
+    - A product check, a revoked token and a changed app count at once; Apigee caches for up to three minutes.
+    - Refreshing deletes the old access token, and the old refresh token unless it is to be reused.
+    - A variable of AppEndUser that is not set means a token without an end user (public proxies rely on it).
+    - JWT tokens are not stored: they can neither be looked up nor revoked.
+    """
+
+    tag = "OAuthV2"
+    family = "security"
+    prefix = "oauthV2"
+    docs = "https://cloud.google.com/apigee/docs/api-platform/reference/policies/oauthv2-policy"
+    faults = {
+        **{
+            refusal.code.rpartition(".")[2]: FaultKind(refusal.code, refusal.status, refusal.text)
+            for refusal in REFUSALS.values()
+        },
+        **fault_table(
+            "oauth.v2",
+            ("InvalidAccessToken", 401, "Invalid access token", "no token, or not behind the prefix"),
+            ("InvalidClientIdentifier", 500, "Invalid client identifier", "client id or secret is wrong"),
+        ),
+        **fault_table(
+            "keymanagement.service",
+            ("invalid_access_token", 401, "Invalid Access Token", "the token is unknown"),
+            ("access_token_expired", 401, "Access Token expired"),
+            ("access_token_not_approved", 401, "Access Token not approved", "the token was revoked"),
+            (
+                "apiresource_doesnot_exist",
+                401,
+                "APIResource {path} does not exist",
+                "no product of the token lists the path",
+            ),
+            (
+                "InvalidAPICallAsNoApiProductMatchFound",
+                401,
+                "Invalid API call as no apiproduct match found",
+                "no product of the token covers environment, proxy and operation",
+            ),
+            ("invalid_refresh_token", 401, "Invalid Refresh Token", "InvalidateToken: the token is unknown"),
+        ),
+        **fault_table(
+            "steps.oauth.v2",
+            (
+                "InsufficientScope",
+                403,
+                "Required scope(s): [{scopes}]",
+                "the token has none of the listed scopes",
+            ),
+            ("FailedToResolveToken", 500, "Failed to resolve token variable {variable}"),
+            ("FailedToResolveRefreshToken", 500, "Failed to resolve refresh token variable {variable}"),
+            ("JWTSignatureMismatch", 401, "JWT signature mismatch", "the signature is wrong"),
+            ("JWTDecodingFailed", 401, "JWT decoding failed", "the token is no JWT"),
+            ("JWTAlgorithmMismatch", 401, "JWT algorithm mismatch", "alg differs from Algorithm"),
+            ("FailedToResolveKey", 500, "Failed to resolve key variable {variable}"),
+            ("KeyParsingFailed", 500, "Key in variable {variable} cannot be read"),
+        ),
+    }
+    deploy_errors = {
+        "OperationRequired": "OAuthV2 {policy}: an Operation must be given",
+        "InvalidOperation": 'OAuthV2 {policy}: invalid operation "{value}"',
+        "InvalidValueForExpiresIn": 'OAuthV2 {policy}: invalid value "{value}" for ExpiresIn',
+        "InvalidValueForRefreshTokenExpiresIn": 'OAuthV2 {policy}: invalid value "{value}" for RefreshTokenExpiresIn',
+        "InvalidGrantType": 'OAuthV2 {policy}: invalid grant type "{value}" in SupportedGrantTypes',
+        "ExpiresInNotApplicableForOperation": "OAuthV2 {policy}: ExpiresIn is not applicable for operation {operation}",
+        "RefreshTokenExpiresInNotApplicableForOperation": "OAuthV2 {policy}: RefreshTokenExpiresIn is not applicable "
+        "for operation {operation}",
+        "GrantTypesNotApplicableForOperation": "OAuthV2 {policy}: SupportedGrantTypes is not applicable for operation "
+        "{operation}",
+        "TokenValueRequired": "OAuthV2 {policy}: a Token needs the name of a variable",
+    }
+    variables = {
+        "oauthv2accesstoken.{policy}.access_token": "after a token was issued; also token_type, expires_in (seconds), "
+        "issued_at, scope, client_id, status, refresh_token, refresh_token_expires_in, refresh_token_issued_at, "
+        "refresh_token_status, refresh_count, api_product_list, organization_name, developer.*, custom attributes",
+        "oauthv2authcode.{policy}.code": "after a code was generated; also redirect_uri, scope, client_id, attributes",
+        "access_token": "after verification; also organization_name, client_id, grant_type, token_type, issued_at, "
+        "expires_in, status, scope",
+        "accesstoken.{attribute}": "after verification: a custom attribute of the token",
+        "developer.{property}": "after verification: id, email, userName, firstName, lastName, status, apps, …",
+        "app.{property}": "after verification: name, id, callbackUrl, status, apiproducts, …, custom attributes",
+        "apiproduct.{property}": "after verification: name, developer.quota.limit, …, operation.resource, attributes",
+        "apigee.access_token": "the token that was issued or verified; also apigee.client_id, apigee.developer.email, …",
+        "oauthV2.{policy}.failed": "true when the policy failed",
+        "oauthV2.{policy}.fault.name": "name of the fault; the whole code after VerifyAccessToken",
+        "oauthV2.{policy}.fault.cause": "text of the fault",
+    }
+    example = """
+<OAuthV2 name="OA-Token">
+  <Operation>GenerateAccessToken</Operation>
+  <ExpiresIn>1800000</ExpiresIn>
+  <SupportedGrantTypes><GrantType>client_credentials</GrantType></SupportedGrantTypes>
+  <Scope>request.formparam.scope</Scope>
+  <Attributes><Attribute name="tenant" ref="request.header.x-tenant" display="false"/></Attributes>
+  <GenerateResponse enabled="true"/>
+</OAuthV2>"""
+
+    operation: str | None = child(
+        "Operation",
+        one_of(*OPERATIONS, ignore_case=True),
+        error="InvalidOperation",
+        message='OAuthV2 {policy}: invalid operation "{value}"',
+        cure=f"Write one of {', '.join(OPERATIONS)}.",
+        doc="what the policy does",
+    )
+    grant_type: str | None = child(
+        "GrantType", VARIABLE, doc="variable; default request.formparam.grant_type"
+    )
+    grant_types: GrantTypes | None = nested(
+        "SupportedGrantTypes", GrantTypes, doc="default authorization_code and implicit"
+    )
+    client_id: str | None = child(
+        "ClientId",
+        VARIABLE,
+        doc="variable; default the Basic header, else form (or query) parameter client_id",
+    )
+    redirect_uri: str | None = child("RedirectUri", VARIABLE, doc="variable; default parameter redirect_uri")
+    code: str | None = child("Code", VARIABLE, doc="variable; default request.formparam.code")
+    response_type: str | None = child(
+        "ResponseType", VARIABLE, doc="variable; default parameter response_type"
+    )
+    state: str | None = child("State", VARIABLE, doc="variable; default parameter state")
+    scope: str | None = child(
+        "Scope", doc="generating: variable with the requested scopes; verifying: the accepted scopes"
+    )
+    user_name: str | None = child("UserName", VARIABLE, doc="variable; default request.formparam.username")
+    password: str | None = child("PassWord", VARIABLE, doc="variable; default request.formparam.password")
+    app_end_user: str | None = child("AppEndUser", VARIABLE, doc="variable with the end user's id")
+    refresh_token: str | None = child(
+        "RefreshToken", VARIABLE, doc="variable; default request.formparam.refresh_token"
+    )
+    access_token: str | None = child(
+        "AccessToken", VARIABLE, doc="variable with the token; default the Authorization header"
+    )
+    access_token_prefix: str = child(
+        "AccessTokenPrefix", default="Bearer", doc="what stands before the token in the Authorization header"
+    )
+    expires_in: Value[int] | None = child(
+        "ExpiresIn",
+        MILLISECONDS_OR_NEVER,
+        ref=True,
+        error="InvalidValueForExpiresIn",
+        message='OAuthV2 {policy}: invalid value "{value}" for ExpiresIn',
+        cure="Write a positive number of milliseconds, or -1.",
+        doc="milliseconds; -1 for ever",
+    )
+    refresh_token_expires_in: Value[int] | None = child(
+        "RefreshTokenExpiresIn",
+        MILLISECONDS_OR_NEVER,
+        ref=True,
+        error="InvalidValueForRefreshTokenExpiresIn",
+        message='OAuthV2 {policy}: invalid value "{value}" for RefreshTokenExpiresIn',
+        cure="Write a positive number of milliseconds, or -1.",
+        doc="milliseconds; -1 for ever",
+    )
+    generate_response: GenerateResponse | None = nested(
+        "GenerateResponse", GenerateResponse, doc="the policy writes the response itself"
+    )
+    generate_error_response: GenerateErrorResponse | None = nested(
+        "GenerateErrorResponse", GenerateErrorResponse, doc="errors have an OAuth error body"
+    )
+    reuse_refresh_token: bool = child(
+        "ReuseRefreshToken", BOOLEAN, default=False, doc="true: refreshing keeps the refresh token"
+    )
+    rfc_compliant: bool = child(
+        "RFCCompliantRequestResponse", BOOLEAN, default=False, doc="true: responses as in RFC 6749"
+    )
+    external_authorization: bool = child(
+        "ExternalAuthorization",
+        BOOLEAN,
+        default=False,
+        doc="true: oauth_external_authorization_status takes the place of the client secret",
+    )
+    external_access_token: str | None = child(
+        "ExternalAccessToken", VARIABLE, doc="variable with a token that somebody else made"
+    )
+    external_refresh_token: str | None = child(
+        "ExternalRefreshToken", VARIABLE, doc="variable with a refresh token that somebody else made"
+    )
+    external_authorization_code: str | None = child(
+        "ExternalAuthorizationCode", VARIABLE, doc="variable with a code that somebody else made"
+    )
+    store_token: bool | None = child("StoreToken", BOOLEAN, doc="false: the token is not stored")
+    attributes: tuple[Attributes, ...] = many("Attributes", Attributes, doc="custom attributes, up to 18")
+    tokens: ListedTokens | None = nested("Tokens", ListedTokens, doc="tokens to revoke or to approve")
+    algorithm: str | None = child("Algorithm", one_of(*ALGORITHMS), doc="of JWT operations")
+    secret_key: KeyHolder | None = nested("SecretKey", KeyHolder, doc="key of HS algorithms")
+    private_key: KeyHolder | None = nested("PrivateKey", KeyHolder, doc="key that signs, RS algorithms")
+    public_key: KeyHolder | None = nested("PublicKey", KeyHolder, doc="key that verifies, RS algorithms")
+    cache_expiry: Value[int] | None = child(
+        "CacheExpiryInSeconds",
+        at_least(1, "a number of seconds from 1 to 180"),
+        ref=True,
+        doc="for how long Apigee keeps a verified token (1 to 180); no effect here",
+    )
+
+    # ---- what the fields mean together
+
+    @property
+    def supported_grant_types(self) -> tuple[str, ...]:
+        listed = self.grant_types.items if self.grant_types is not None else ()
+        return listed or ("authorization_code", "implicit")
+
+    @property
+    def custom_attributes(self) -> tuple[Attribute, ...]:
+        # editors leave an empty element beside the one that was filled: all of them count
+        return tuple(item for attributes in self.attributes for item in attributes.items)
+
+    @property
+    def listed_tokens(self) -> tuple[ListedToken, ...]:
+        return self.tokens.items if self.tokens is not None else ()
+
+    @property
+    def generates_response(self) -> bool:
+        return self.generate_response is not None and self.generate_response.enabled
+
+    @property
+    def writes_errors(self) -> bool:
+        if self.generate_error_response is not None:
+            return self.generate_error_response.enabled
+        return self.generates_response
+
+    def check(self, site: Site) -> None:
+        operation = self.operation
+        if operation is None:
+            if not any(child.tag == "Operation" and child.text.strip() for child in self.node.children):
+                site.error(
+                    self.node,
+                    "OperationRequired",
+                    "Write <Operation>GenerateAccessToken</Operation>, or another.",
+                )
+            return
+        if self.expires_in is not None and operation not in (*ISSUING, "GenerateAuthorizationCode"):
+            self._not_applicable(site, "ExpiresIn")
+        if self.refresh_token_expires_in is not None and operation not in (
+            *ISSUING,
+            "GenerateAuthorizationCode",
+        ):
+            self._not_applicable(site, "RefreshTokenExpiresIn")
+        if self.grant_types is not None and self.grant_types.items and operation not in ISSUING:
+            site.error(
+                self.grant_types.node,
+                "GrantTypesNotApplicableForOperation",
+                "Remove SupportedGrantTypes.",
+                operation=operation,
+            )
+        if operation in ("InvalidateToken", "ValidateToken"):
+            for token in self.listed_tokens:
+                if not token.variable:
+                    site.error(
+                        token.node,
+                        "TokenValueRequired",
+                        "Write the variable's name: request.formparam.token.",
+                    )
+        if len(self.custom_attributes) > 18:
+            site.warning(
+                self.attributes[-1].node,
+                "TooManyAttributes",
+                f"{len(self.custom_attributes)} custom attributes; Apigee stores 18",
+                "Put several values into one attribute.",
+            )
+        if "JWT" in operation:
+            self._check_keys(site, operation)
+
+    def _not_applicable(self, site: Site, element: str) -> None:
+        node = next((child for child in self.node.children if child.tag == element), self.node)
+        site.error(
+            node, f"{element}NotApplicableForOperation", f"Remove {element}.", operation=self.operation
+        )
+
+    def _check_keys(self, site: Site, operation: str) -> None:
+        if self.algorithm is None:
+            site.warning(self.node, "AlgorithmRequired", f"{operation} needs an Algorithm", "HS256 is taken.")
+        signing = operation != "VerifyJWTAccessToken"
+        symmetric = (self.algorithm or "HS256").startswith("HS")
+        name = "SecretKey" if symmetric else "PrivateKey" if signing else "PublicKey"
+        holder = self.secret_key if symmetric else self.private_key if signing else self.public_key
+        if holder is None or holder.value is None or not (holder.value.ref or holder.value.text):
+            site.warning(
+                holder.node if holder is not None else self.node,
+                "KeyRequired",
+                f"{operation} with {self.algorithm or 'HS256'} needs a {name}",
+                f'Write <{name}><Value ref="private.key"/></{name}>.',
+            )
+
+    def compile(self, site: Site) -> StepFunction:
+        realm = self.generate_error_response.realm if self.generate_error_response is not None else None
+        refuse = compile_refusals(self.name, self.writes_errors, self.rfc_compliant, realm)
+        match self.operation:
+            case "GenerateAccessToken":
+                return compile_generate(self, site, refuse)
+            case "GenerateJWTAccessToken":
+                return compile_generate(self, site, refuse, compile_signing(self, site))
+            case "GenerateAccessTokenImplicitGrant":
+                return compile_implicit(self, site, refuse)
+            case "GenerateJWTAccessTokenImplicitGrant":
+                return compile_implicit(self, site, refuse, compile_signing(self, site))
+            case "GenerateAuthorizationCode":
+                return compile_authorization_code(self, site, refuse)
+            case "RefreshAccessToken":
+                return compile_refresh(self, site, refuse)
+            case "RefreshJWTAccessToken":
+                return compile_refresh(self, site, refuse, compile_signing(self, site))
+            case "VerifyJWTAccessToken":
+                return compile_verify_jwt(self, site)
+            case "InvalidateToken":
+                return compile_status(self, site, "revoked")
+            case "ValidateToken":
+                return compile_status(self, site, "approved")
+            case _:
+                return compile_verify(self, site)
