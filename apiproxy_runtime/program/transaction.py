@@ -53,7 +53,9 @@ async def run_transaction(program: EndpointProgram, ctx: MessageContext) -> Mess
             route = choose_route(program, ctx)
             target = route.target
             if target is None:
-                ctx.response = echo(ctx.request)
+                # a response made in the request flow (OAuthV2's GenerateResponse) is the answer
+                if ctx.response is None:
+                    ctx.response = echo(ctx.request)
             else:
                 if target.endpoint:
                     rules = target.fault_rules
