@@ -1,5 +1,6 @@
 """What a policy may use. Policies import from here and from nowhere else of the runtime."""
 
+from apiproxy_runtime.bundle.cache import Cache as CacheDescriptor
 from apiproxy_runtime.bundle.developer import App, Developer
 from apiproxy_runtime.bundle.finding import Findings, Place
 from apiproxy_runtime.bundle.model import (
@@ -7,6 +8,7 @@ from apiproxy_runtime.bundle.model import (
     HTTPTargetConnection,
     LocalTargetConnection,
     Resource,
+    SSLInfo,
 )
 from apiproxy_runtime.bundle.product import Product
 from apiproxy_runtime.bundle.target import (
@@ -18,6 +20,8 @@ from apiproxy_runtime.bundle.target import (
 from apiproxy_runtime.bundle.targetserver import TargetServer
 from apiproxy_runtime.bundle.xml import Node
 from apiproxy_runtime.expression.boundedregex import BoundedRegex, RegexTimeout, compile_bounded
+from apiproxy_runtime.expression.condition.compiler import compile_condition
+from apiproxy_runtime.expression.condition.lexer import ConditionSyntaxError
 from apiproxy_runtime.expression.javaregex import JavaRegexError, compile_java_regex
 from apiproxy_runtime.expression.jsonpath import (
     MISSING,
@@ -27,6 +31,7 @@ from apiproxy_runtime.expression.jsonpath import (
     to_text,
 )
 from apiproxy_runtime.expression.pattern import Pattern, PatternError, compile_pattern
+from apiproxy_runtime.expression.simpledateformat import DateFormatError, compile_format
 from apiproxy_runtime.expression.template.compiler import Template, UnresolvedVariable
 from apiproxy_runtime.expression.xpath import NotANodeset, XPath, XPathFailed, XPathSyntaxError, compile_xpath
 from apiproxy_runtime.message import variables
@@ -90,7 +95,18 @@ from apiproxy_runtime.policy.site import (
     unresolved_variable,
 )
 from apiproxy_runtime.policy.tokens import TokenSource, compile_header_name, compile_token
-from apiproxy_runtime.state.cache import Cache, CachedResponse, Caches, Expiry
+from apiproxy_runtime.state.cache import SHARED as SHARED_CACHE
+from apiproxy_runtime.state.cache import (
+    Cache,
+    CachedResponse,
+    Caches,
+    Expiry,
+    after_seconds,
+    at_time_of_day,
+    cache_key,
+    key_prefix,
+    on_date,
+)
 from apiproxy_runtime.state.catalog import Catalog, Consumer, draw
 from apiproxy_runtime.state.kvm import SCOPES, KeyValueMap, KeyValueMaps
 from apiproxy_runtime.state.operation import Grant
@@ -114,6 +130,7 @@ __all__ = [
     "PROXY_REQUEST",
     "PROXY_RESPONSE",
     "SCOPES",
+    "SHARED_CACHE",
     "SINGLE_VALUED",
     "TARGET_REQUEST",
     "TARGET_RESPONSE",
@@ -124,14 +141,17 @@ __all__ = [
     "Authentication",
     "BoundedRegex",
     "Cache",
+    "CacheDescriptor",
     "CachedResponse",
     "Caches",
     "Call",
     "CallFailed",
     "Catalog",
     "Code",
+    "ConditionSyntaxError",
     "Consumer",
     "Count",
+    "DateFormatError",
     "Developer",
     "Egress",
     "Element",
@@ -172,6 +192,7 @@ __all__ = [
     "Rpc",
     "RpcFailed",
     "RpcTarget",
+    "SSLInfo",
     "Services",
     "Setter",
     "SharedFlowRunner",
@@ -189,11 +210,16 @@ __all__ = [
     "XPath",
     "XPathFailed",
     "XPathSyntaxError",
+    "after_seconds",
     "at_least",
+    "at_time_of_day",
     "attribute",
+    "cache_key",
     "child",
     "children",
     "compile_bounded",
+    "compile_condition",
+    "compile_format",
     "compile_header_name",
     "compile_java_regex",
     "compile_jsonpath",
@@ -203,8 +229,10 @@ __all__ = [
     "default_error",
     "draw",
     "fault_table",
+    "key_prefix",
     "many",
     "nested",
+    "on_date",
     "one_of",
     "read_authentication",
     "read_http_target",

@@ -131,7 +131,7 @@ class ResetQuota(Policy):
             cure = 'Write <Quota name="…"> with the name of a Quota policy of this proxy.'
             site.error(self.node, "InvalidRLPolicyDefinition", cure)
             return
-        for identifier in self._identifiers():
+        for identifier in _identifiers(self.quota):
             text = identifier.allow.text if identifier.allow is not None else None
             if text is not None and whole_number(text) is None:
                 site.error(
@@ -148,10 +148,6 @@ class ResetQuota(Policy):
                     "<Identifier> gives nothing back",
                     "Write <Allow>50</Allow>.",
                 )
-
-    def _identifiers(self) -> list[Identifier]:
-        quota = self.quota or QuotaName()
-        return [*quota.identifiers, *(each for group in quota.classes for each in group.identifiers)]
 
     def compile(self, site: Site) -> StepFunction:
         quota = self.quota
@@ -217,6 +213,10 @@ class ResetQuota(Policy):
             )
 
         return reset
+
+
+def _identifiers(quota: QuotaName) -> list[Identifier]:
+    return [*quota.identifiers, *(each for group in quota.classes for each in group.identifiers)]
 
 
 def _quotas(site: Site) -> dict[str, Quota]:
