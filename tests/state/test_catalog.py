@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from apiproxy_runtime.bundle.finding import Findings
-from apiproxy_runtime.bundle.testdata import TestData, read_test_files
 from apiproxy_runtime.message.context import Deployment, MessageContext
 from apiproxy_runtime.message.message import Message
 from apiproxy_runtime.state.catalog import Catalog, Consumer, draw, load_catalog
@@ -17,48 +13,7 @@ from apiproxy_runtime.state.memory import MemoryStore
 from apiproxy_runtime.state.operation import covers
 from apiproxy_runtime.state.store import settled
 from apiproxy_runtime.world import FrozenWorld
-
-
-class Files:
-    """Test data in memory."""
-
-    name = stem = "test-data"
-
-    def __init__(self, files: Mapping[str, Any]) -> None:
-        self.content = {name: json.dumps(value).encode() for name, value in files.items()}
-
-    def files(self, below: str = "") -> tuple[str, ...]:
-        return tuple(self.content)
-
-    def folders(self, below: str = "") -> tuple[str, ...]:
-        return ()
-
-    def read(self, path: str) -> bytes:
-        return self.content[path]
-
-
-def data(products: list[Any], apps: list[Any], developers: list[Any] | None = None) -> TestData:
-    findings = Findings()
-    files = Files(
-        {
-            "products.json": products,
-            "developers.json": developers if developers is not None else [{"email": "ada@example.com"}],
-            "developerapps.json": apps,
-        }
-    )
-    found = read_test_files(files, files.files(), findings)
-    assert not findings.errors, findings.errors
-    return found
-
-
-def app(*products: str, key: str = "k", **fields: Any) -> dict[str, Any]:
-    return {
-        "name": "app",
-        "developerEmail": "ada@example.com",
-        "apiProducts": list(products),
-        "credentials": [{"consumerKey": key, "consumerSecret": "s", **fields.pop("credential", {})}],
-        **fields,
-    }
+from tests.consumers import app, data
 
 
 def consumer(products: list[Any], key_products: list[str] | None = None, **fields: Any) -> Consumer:
