@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from apiproxy_runtime.bundle.archive import Source, SourceError, open_source
 from apiproxy_runtime.bundle.cache import Cache, read_cache
@@ -65,6 +66,8 @@ class Environment:
     caches: dict[str, Cache] = field(default_factory=dict)
     data_collectors: dict[str, DataCollector] = field(default_factory=dict)
     feature_flags: dict[str, str] = field(default_factory=dict)
+    #: how local stand-ins of cloud services answer: service → its settings (`standins.json`)
+    stand_ins: dict[str, Any] = field(default_factory=dict)
     deployments: Deployments | None = None
     found: tuple[Found, ...] = ()
 
@@ -133,6 +136,7 @@ class _EnvironmentFiles:
             caches=caches,
             data_collectors=data_collectors,
             feature_flags=self.feature_flags(),
+            stand_ins=self.stand_ins(),
             deployments=self.deployments(),
             found=tuple(sorted(self.found, key=lambda found: found.file)),
         )
@@ -253,6 +257,21 @@ class _EnvironmentFiles:
     def feature_flags(self) -> dict[str, str]:
         node = self.json("featureflags.json")
         return name_values(node, "a feature flag", self.findings)
+
+    def stand_ins(self) -> dict[str, Any]:
+        node = self.json("standins.json")
+        if node is None:
+            return {}
+        if not isinstance(node.value, dict):
+            self.findings.error(
+                node,
+                "InvalidValue",
+                "standins.json must hold an object",
+                'Write {"modelArmor": {…}}, a key for each service.',
+            )
+            return {}
+        self.note(node.file, "stand-in", tuple(node.value))
+        return {name: member.plain() for name, member in node.value.items()}
 
     def deployments(self) -> Deployments | None:
         node = self.json("deployments.json")

@@ -10,6 +10,7 @@ import logging
 import signal
 import sys
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 from apiproxy_runtime.bundle.discover import NoBundleFound
@@ -24,6 +25,7 @@ from apiproxy_runtime.gateway.http.limits import Limits
 from apiproxy_runtime.gateway.http.server import Server
 from apiproxy_runtime.gateway.runtime import Deployed, Runtime
 from apiproxy_runtime.state.open import open_store
+from apiproxy_runtime.state.records import Records
 from apiproxy_runtime.state.store import StoreError
 
 #: Seconds that requests in flight get when the server is told to stop.
@@ -68,7 +70,12 @@ async def serve(
         return 2
     trace = TextTrace(sys.stdout) if options.trace else None
     runtime = Runtime(
-        loaded.environment, loaded.test_data, store, connect_to=connect_to, observed=trace is not None
+        loaded.environment,
+        loaded.test_data,
+        store,
+        connect_to=connect_to,
+        observed=trace is not None,
+        records=Records(records_folder(options)),
     )
     runtime.gateway.watch = trace
     try:
@@ -88,6 +95,12 @@ async def serve(
         await runtime.close(0)
         return 0
     return await listen(options, loaded, runtime, share_port)
+
+
+def records_folder(options: argparse.Namespace) -> Path | None:
+    """Where logs and analytics of policies are kept: beside the SQLite database; in memory with other stores."""
+    scheme, _, path = str(options.state).partition(":")
+    return Path(path).expanduser().parent / "records" if scheme == "sqlite" and not options.check else None
 
 
 async def listen(options: argparse.Namespace, loaded: Loaded, runtime: Runtime, share_port: bool) -> int:

@@ -30,6 +30,7 @@ from apiproxy_runtime.message.headers import SINGLE_VALUED, Headers
 from apiproxy_runtime.message.message import Message
 from apiproxy_runtime.program.program import EndpointProgram
 from apiproxy_runtime.program.transaction import run_error_flow, run_post_client, run_transaction
+from apiproxy_runtime.state.records import Records
 
 logger = logging.getLogger("apiproxy")
 
@@ -45,8 +46,9 @@ _WIRE_CODES = {
 class Gateway:
     """Handles exchanges. `background` holds what outlives its transaction; `drain` waits for it."""
 
-    def __init__(self, router: Router, watch: Watch | None = None) -> None:
+    def __init__(self, router: Router, records: Records | None = None, watch: Watch | None = None) -> None:
         self.router = router
+        self.records = records if records is not None else Records()
         self.watch = watch
         self.background: set[asyncio.Task[Any]] = set()
 
@@ -117,9 +119,34 @@ class Gateway:
             response = await run_error_flow(ctx, fault, program.fault_rules)
         await self.answer(exchange, ctx, program, response)
         if program.post_client:
-            self.spawn(run_post_client(program, ctx))
-        if ctx.observer is not None:
+            self.spawn(conclude(program, ctx))
+        elif ctx.observer is not None:
             ctx.observer.transaction_ends(ctx)
+
+    async def after(self, program: EndpointProgram, ctx: MessageContext) -> None:
+        """What happens once the client has its answer."""
+        await run_post_client(program, ctx)
+        if ctx.analytics:
+            self.record(ctx)
+
+    def record(self, ctx: MessageContext) -> None:
+        """Keep what policies collected for analytics."""
+        answer = ctx.error if ctx.fault is not None else ctx.response
+        self.records.add(
+            "analytics",
+            {
+                "organization": ctx.deployment.organization,
+                "environment": ctx.deployment.environment,
+                "apiproxy": ctx.deployment.proxy,
+                "apiproxy_revision": ctx.deployment.revision,
+                "request_verb": ctx.request.verb,
+                "request_uri": ctx.client.request_uri,
+                "response_status_code": answer.status if answer is not None else 0,
+                "client_received_start_timestamp": int(ctx.client.received_start * 1_000_000),
+                "client_sent_end_timestamp": int(ctx.client.sent_end * 1_000_000),
+                **ctx.analytics,
+            },
+        )
 
     async def answer(
         self, exchange: Exchange, ctx: MessageContext, program: EndpointProgram, response: Message
@@ -160,6 +187,13 @@ class Gateway:
         client.sent_end = ctx.world.now()
         if not client.sent_start:
             client.sent_start = client.sent_end
+
+
+async def conclude(program: EndpointProgram, ctx: MessageContext) -> None:
+    """Run PostClientFlow; whoever watches sees it as the last part of the transaction."""
+    await run_post_client(program, ctx)
+    if ctx.observer is not None:
+        ctx.observer.transaction_ends(ctx)
 
 
 def refuse(exchange: Exchange, ctx: MessageContext, fault: Fault) -> None:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
+from ssl import SSLContext
 from typing import TypeVar
 
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.finding import Finding, Findings
-from apiproxy_runtime.bundle.model import Bundle, HTTPTargetConnection, LocalTargetConnection
+from apiproxy_runtime.bundle.model import Bundle, HTTPTargetConnection, LocalTargetConnection, SSLInfo
 from apiproxy_runtime.bundle.targetserver import TargetServer
 from apiproxy_runtime.bundle.testdata import TestData
 from apiproxy_runtime.gateway.egress import HttpEgress
 from apiproxy_runtime.gateway.gateway import Gateway
 from apiproxy_runtime.gateway.health import HealthChecks
 from apiproxy_runtime.gateway.http.client import HttpClient
+from apiproxy_runtime.gateway.http.tls import client_context
 from apiproxy_runtime.gateway.local import LocalProxyTarget
 from apiproxy_runtime.gateway.router import Router
 from apiproxy_runtime.gateway.rpc import Channels, ServerMethod
+from apiproxy_runtime.gateway.sslinfo import compile_tls
 from apiproxy_runtime.gateway.target import HttpTarget
 from apiproxy_runtime.message.context import MessageContext
 from apiproxy_runtime.policy.egress import HTTPTarget, LocalTarget, Rpc, RpcTarget
@@ -28,6 +31,7 @@ from apiproxy_runtime.program.program import ProxyProgram, SharedFlowProgram
 from apiproxy_runtime.program.sharedflow import run_shared_flow
 from apiproxy_runtime.state.catalog import Catalog, load_catalog
 from apiproxy_runtime.state.kvm import KeyValueMaps
+from apiproxy_runtime.state.records import Records
 from apiproxy_runtime.state.store import Store, settled
 from apiproxy_runtime.world import World
 
@@ -60,10 +64,12 @@ class Runtime:
         world: World | None = None,
         settings: Mapping[str, str] | None = None,
         observed: bool = False,
+        records: Records | None = None,
     ) -> None:
         self.observed = observed
         self.router = Router()
-        self.gateway = Gateway(self.router)
+        records = records if records is not None else Records()
+        self.gateway = Gateway(self.router, records)
         self.client = HttpClient()
         self.egress = HttpEgress(self.client, connect_to)
         self.channels = Channels(self.egress)
@@ -81,6 +87,7 @@ class Runtime:
             spawn=self.gateway.spawn,
             world=world,
             settings=dict(settings or {}),
+            records=records,
             catalog=Catalog.of(test_data, environment.organization, environment.name),
         )
 
@@ -114,6 +121,16 @@ class Runtime:
     def rpc(self, server: TargetServer, site: Site, method: Rpc[Q, A]) -> RpcTarget[Q, A]:
         """Compile a gRPC method of a target server."""
         return ServerMethod(self.channels, server, site, method)
+
+    def client_tls(self, info: SSLInfo, site: Site) -> Callable[[MessageContext], SSLContext | None]:
+        """What makes the TLS context of a connection that is no HTTP (syslog over TLS)."""
+        make = compile_tls(info, site, None)
+
+        def context(ctx: MessageContext) -> SSLContext | None:
+            profile = make(ctx, None) if make is not None else None
+            return client_context(profile) if profile is not None else None
+
+        return context
 
     def shared_flow(self, name: str) -> SharedFlowRunner | None:
         """What runs a deployed shared flow; None when there is none of that name."""
@@ -159,11 +176,13 @@ class Runtime:
         return Deployed(tuple(proxies), tuple(flows), tuple(findings.warnings))
 
     async def close(self, grace: float = 5.0) -> None:
-        """Finish background work, stop health checks, close connections and the store."""
+        """Finish background work, stop health checks, end engines, close connections and the store."""
         self.health.stop()
         await self.gateway.drain(grace)
+        await self.services.close()
         await self.channels.close()
         self.client.close()
+        self.services.records.close()
         await settled(self.services.store.close())
         await asyncio.sleep(0)
 

@@ -119,6 +119,8 @@ class MessageContext:
     message_id: str | None = None
     #: objects that scripts of one transaction share (`context.session`)
     session: dict[str, Any] | None = None
+    #: what policies collect for analytics and traces (DataCapture, StatisticsCollector, TraceCapture)
+    analytics: Mapping[str, Any] = MappingProxyType({})
     #: what is done to the response, or error response, just before it leaves (CORS headers)
     late_edits: tuple[Callable[[Message], None], ...] = ()
     #: whoever watches this transaction

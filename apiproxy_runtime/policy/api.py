@@ -7,8 +7,10 @@ from apiproxy_runtime.bundle.model import (
     Authentication,
     HTTPTargetConnection,
     LocalTargetConnection,
+    ProxyEndpoint,
     Resource,
     SSLInfo,
+    TargetEndpoint,
 )
 from apiproxy_runtime.bundle.product import Product
 from apiproxy_runtime.bundle.target import (
@@ -31,7 +33,7 @@ from apiproxy_runtime.expression.jsonpath import (
     to_text,
 )
 from apiproxy_runtime.expression.pattern import Pattern, PatternError, compile_pattern
-from apiproxy_runtime.expression.simpledateformat import DateFormatError, compile_format
+from apiproxy_runtime.expression.simpledateformat import DateFormatError, compile_format, parse_date
 from apiproxy_runtime.expression.template.compiler import Template, UnresolvedVariable
 from apiproxy_runtime.expression.xpath import NotANodeset, XPath, XPathFailed, XPathSyntaxError, compile_xpath
 from apiproxy_runtime.message import variables
@@ -46,6 +48,7 @@ from apiproxy_runtime.message.context import (
 )
 from apiproxy_runtime.message.error import default_error
 from apiproxy_runtime.message.fault import Fault, FaultKind, Respond
+from apiproxy_runtime.message.fields import field as message_field
 from apiproxy_runtime.message.headers import SINGLE_VALUED, Headers
 from apiproxy_runtime.message.message import FORM_TYPE, Message, Parameters, reason_phrase
 from apiproxy_runtime.message.text import text_of
@@ -183,6 +186,7 @@ __all__ = [
     "Policy",
     "Predicate",
     "Product",
+    "ProxyEndpoint",
     "Records",
     "RegexTimeout",
     "Render",
@@ -199,6 +203,7 @@ __all__ = [
     "Site",
     "StepFunction",
     "Store",
+    "TargetEndpoint",
     "TargetServer",
     "Template",
     "Token",
@@ -231,9 +236,11 @@ __all__ = [
     "fault_table",
     "key_prefix",
     "many",
+    "message_field",
     "nested",
     "on_date",
     "one_of",
+    "parse_date",
     "read_authentication",
     "read_http_target",
     "read_local_target",

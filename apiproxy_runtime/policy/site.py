@@ -7,11 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from ssl import SSLContext
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.finding import Findings
-from apiproxy_runtime.bundle.model import Bundle, HTTPTargetConnection, LocalTargetConnection, Resource
+from apiproxy_runtime.bundle.model import (
+    Bundle,
+    HTTPTargetConnection,
+    LocalTargetConnection,
+    Resource,
+    SSLInfo,
+)
 from apiproxy_runtime.bundle.targetserver import TargetServer
 from apiproxy_runtime.bundle.testdata import TestData
 from apiproxy_runtime.bundle.xml import Node
@@ -27,6 +34,7 @@ from apiproxy_runtime.policy.declaration import Value
 from apiproxy_runtime.policy.egress import Egress, HTTPTarget, LocalTarget, Rpc, RpcTarget
 from apiproxy_runtime.state.catalog import Catalog
 from apiproxy_runtime.state.kvm import KeyValueMaps
+from apiproxy_runtime.state.records import Records
 from apiproxy_runtime.state.store import Answer, Store
 from apiproxy_runtime.world import World
 
@@ -42,6 +50,17 @@ Predicate = Callable[[MessageContext], bool]
 SharedFlowRunner = Callable[[MessageContext], Awaitable[None]]
 
 
+class Engine(Protocol):
+    """What runs code of bundles outside this process, one for all bundles. Made without arguments."""
+
+    async def close(self) -> None:
+        """End the processes. Nothing is asked of the engine afterwards."""
+        ...
+
+
+N = TypeVar("N", bound=Engine)
+
+
 class Targets(Protocol):
     """Compiles the connections that TargetEndpoints and callouts share."""
 
@@ -53,6 +72,8 @@ class Targets(Protocol):
 
     def rpc(self, server: TargetServer, site: Site, method: Rpc[Q, A]) -> RpcTarget[Q, A]: ...
 
+    def client_tls(self, info: SSLInfo, site: Site) -> Callable[[MessageContext], SSLContext | None]: ...
+
 
 @dataclass(slots=True)
 class Services:
@@ -60,10 +81,13 @@ class Services:
 
     catalog      products, developers, apps and keys, arranged for requests; replaced as a whole when they change
     shared_flow  finds a deployed shared flow by name when a request needs it (it may be deployed later)
+    records      takes what policies report to the platform (logs, analytics, published messages)
     spawn        starts work that nobody waits for; a graceful stop lets it finish
     settings     what the command line or a configuration file says to policies, by name
     preparing    what compiled policies want done once their bundle is accepted (initial entries of key value maps);
                  whoever deploys does it then, so that a refused bundle leaves no trace in the store
+    closing      what is done when the runtime ends, the last first; see `on_close`
+    engines      the engines that bundles have asked for, by class
     """
 
     environment: Environment
@@ -78,6 +102,26 @@ class Services:
     settings: dict[str, str] = field(default_factory=dict)
     preparing: list[Callable[[], Answer[object]]] = field(default_factory=list)
     catalog: Catalog = field(default_factory=Catalog)
+    records: Records = field(default_factory=Records)
+    closing: list[Callable[[], Awaitable[object]]] = field(default_factory=list)
+    engines: dict[type[Engine], Engine] = field(default_factory=dict)
+
+    def on_close(self, callback: Callable[[], Awaitable[object]]) -> None:
+        """Have something done when the runtime ends: processes stopped, files removed."""
+        self.closing.append(callback)
+
+    def engine(self, kind: type[N]) -> N:
+        """The engine of a class, made when a bundle first asks for it and closed with the runtime."""
+        engine = self.engines.get(kind)
+        if not isinstance(engine, kind):
+            engine = self.engines[kind] = kind()
+            self.on_close(engine.close)
+        return engine
+
+    async def close(self) -> None:
+        """Do what `on_close` was told."""
+        while self.closing:
+            await self.closing.pop()()
 
 
 class Site:
