@@ -146,16 +146,21 @@ class Caches:
 
 @dataclass(frozen=True, slots=True)
 class CachedResponse:
-    """A response as ResponseCache keeps it; `stored` in seconds since the epoch."""
+    """A response as ResponseCache keeps it.
+
+    stored  seconds since the epoch
+    vary    the request headers (lower case) that the response's Vary names, as the request had them
+    """
 
     status: int
     reason: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
     stored: float
+    vary: tuple[tuple[str, str], ...] = ()
 
     def pack(self) -> bytes:
-        head = json.dumps([self.status, self.reason, self.headers, self.stored]).encode()
+        head = json.dumps([self.status, self.reason, self.headers, self.stored, self.vary]).encode()
         return b"%d\n%b%b" % (len(head), head, self.body)
 
     @classmethod
@@ -166,8 +171,11 @@ class CachedResponse:
         try:
             length, _, rest = stored.partition(b"\n")
             end = int(length)
-            status, reason, headers, moment = json.loads(rest[:end])
-            pairs = tuple((str(name), str(value)) for name, value in headers)
-            return cls(int(status), str(reason), pairs, rest[end:], float(moment))
+            status, reason, headers, moment, vary = json.loads(rest[:end])
+            return cls(int(status), str(reason), _pairs(headers), rest[end:], float(moment), _pairs(vary))
         except (ValueError, TypeError):
             return None
+
+
+def _pairs(found: list[tuple[object, object]]) -> tuple[tuple[str, str], ...]:
+    return tuple((str(name), str(value)) for name, value in found)
