@@ -65,7 +65,7 @@ class XMLPayload(Element):
                 if not is_xml(source.content_type()):
                     return
             else:
-                source = _as_message(text_of(source))
+                source = as_message(text_of(source))
             try:
                 root = source.xml()
             except (etree.XMLSyntaxError, ValueError):
@@ -84,7 +84,7 @@ def is_xml(content_type: str) -> bool:
     )
 
 
-def _as_message(content: str) -> Message:
+def as_message(content: str) -> Message:
     """XML text in a variable as a message, whose parser is the hardened one; it is UTF-8 whatever it says."""
     message = Message.response()
     message.content = _XML_DECLARATION.sub("", content, count=1)
