@@ -119,15 +119,21 @@ class Gateway:
             response = await run_error_flow(ctx, fault, program.fault_rules)
         await self.answer(exchange, ctx, program, response)
         if program.post_client:
-            self.spawn(conclude(program, ctx))
-        elif ctx.observer is not None:
-            ctx.observer.transaction_ends(ctx)
+            self.spawn(self.conclude(program, ctx))
+        elif ctx.observer is not None or ctx.analytics:
+            self.end(ctx)
 
-    async def after(self, program: EndpointProgram, ctx: MessageContext) -> None:
+    async def conclude(self, program: EndpointProgram, ctx: MessageContext) -> None:
         """What happens once the client has its answer."""
         await run_post_client(program, ctx)
+        self.end(ctx)
+
+    def end(self, ctx: MessageContext) -> None:
+        """The transaction is over: its analytics are kept, whoever watched is told."""
         if ctx.analytics:
             self.record(ctx)
+        if ctx.observer is not None:
+            ctx.observer.transaction_ends(ctx)
 
     def record(self, ctx: MessageContext) -> None:
         """Keep what policies collected for analytics."""
@@ -187,13 +193,6 @@ class Gateway:
         client.sent_end = ctx.world.now()
         if not client.sent_start:
             client.sent_start = client.sent_end
-
-
-async def conclude(program: EndpointProgram, ctx: MessageContext) -> None:
-    """Run PostClientFlow; whoever watches sees it as the last part of the transaction."""
-    await run_post_client(program, ctx)
-    if ctx.observer is not None:
-        ctx.observer.transaction_ends(ctx)
 
 
 def refuse(exchange: Exchange, ctx: MessageContext, fault: Fault) -> None:
