@@ -200,7 +200,7 @@ class HttpClient:
         if wire is None:
             wire = await pool.connect(connect_timeout, deadline)
         while True:
-            wire.begin(method == "HEAD", stream, limit, io_timeout, deadline)
+            wire.begin(method == "HEAD", stream, limit, io_timeout, deadline, upgrade != "")
             if single and len(single) <= JOINED:
                 wire.transport.write(head + single)
             elif single:
@@ -248,7 +248,7 @@ async def _upload(wire: Upstream, source: AsyncIterator[bytes], chunked: bool) -
         # While the source is slow, that is not the target's fault.
         wire.due = wire.deadline
         async for piece in source:
-            if wire.lost or wire.complete:
+            if wire.lost:
                 return
             if not piece:
                 continue

@@ -157,7 +157,9 @@ class Connection(ClientWire):
                 self.due = inf
                 await handle(exchange)
                 if not exchange.finished:
-                    self._unanswered(exchange)
+                    if not exchange.status:
+                        _log.error("a request was not answered: %s %s", exchange.method, exchange.target)
+                    self._failed(exchange, None)
                 if self.writing_paused:
                     await self.drain()
                 if not exchange.keep_alive or self.taken or self.lost:
@@ -188,10 +190,6 @@ class Connection(ClientWire):
             self._current = None
             if not self.taken:
                 self._close(exchange)
-
-    def _unanswered(self, exchange: Exchange) -> None:
-        _log.error("a request was handled without being answered: %s %s", exchange.method, exchange.target)
-        self._failed(exchange, None)
 
     def _failed(self, exchange: Exchange | None, error: WireError | None) -> None:
         """The handler has failed: answer if nothing was answered yet; the connection ends in any case."""

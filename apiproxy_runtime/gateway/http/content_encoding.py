@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import zlib
 
-from apiproxy_runtime.gateway.http.errors import BodyTooBig
+from apiproxy_runtime.gateway.http.errors import BodyTooBig, WireError
 
 _GZIP, _ZLIB, _RAW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 #: The more work a level is, the less it gains for bodies of APIs.
 _LEVEL = 6
 
 
-class BadEncoding(Exception):
+class BadEncoding(WireError):
     """A body is not what its Content-Encoding says."""
 
 
-class UnsupportedEncoding(Exception):
+class UnsupportedEncoding(WireError):
     """A Content-Encoding that nobody here knows. `value` is the header's text."""
 
     def __init__(self, value: str) -> None:
@@ -42,12 +42,13 @@ def codings(value: str) -> list[str]:
 
 
 def decode(body: bytes, value: str, limit: int) -> bytes:
-    """The body without its codings; the same object when there are none.
+    """The body without its codings; the same object when there are none. An empty body stays empty.
 
     Raises BadEncoding, UnsupportedEncoding, and BodyTooBig when it would have more than `limit` bytes.
     """
     for coding in reversed(codings(value)):
-        body = _inflate(body, coding, limit)
+        if body:
+            body = _inflate(body, coding, limit)
     return body
 
 

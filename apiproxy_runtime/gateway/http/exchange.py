@@ -300,7 +300,7 @@ class Exchange:
             self.keep_alive = False
             # Without framing, only a reset tells the client that something is missing.
             if length is None and not chunked:
-                wire.transport.abort()
+                wire.reset()
             else:
                 wire.transport.close()
             raise

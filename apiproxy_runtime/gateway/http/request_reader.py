@@ -29,6 +29,7 @@ class _Trailers(dict[str, list[str]]):
 
 
 _TRAILERS = _Trailers()
+_VERSIONS = frozenset(("1.0", "1.1"))
 
 
 class _Refused(Exception):
@@ -237,6 +238,8 @@ class RequestReader:
         self._began = 0.0
         self._head_bytes = 0
         exchange.keep_alive = keep_alive
+        if version not in _VERSIONS:
+            raise _Refused(refusals.bad_request(f"HTTP/1.1 is spoken here, not HTTP/{version}"))
         host = fields.get("host")
         if host is None:
             if version != "1.0":

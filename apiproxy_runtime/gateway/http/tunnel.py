@@ -17,14 +17,16 @@ class Tunnel(Wire):
     Use it with `read` and `write`, or join two with `splice`.
     """
 
-    __slots__ = ("_arrived", "_closed", "_other", "_size", "ended")
+    __slots__ = ("_arrived", "_closed", "_other", "_said_all", "_size", "ended")
 
     def __init__(
         self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, leftover: bytes
     ) -> None:
         super().__init__(loop)
         self.transport = transport
+        #: The other side has said all it has to say; `_said_all`: so have we.
         self.ended = False
+        self._said_all = False
         self._arrived: list[bytes] = [leftover] if leftover else []
         self._size = len(leftover)
         self._other: Tunnel | None = None
@@ -64,7 +66,8 @@ class Tunnel(Wire):
         """Tell the other side that nothing more comes; over TLS this closes the connection."""
         if self.lost or self.transport.is_closing():
             return
-        if self.transport.can_write_eof():
+        self._said_all = True
+        if not self.ended and self.transport.can_write_eof():
             self.transport.write_eof()
         else:
             self.transport.close()
@@ -127,7 +130,7 @@ class Tunnel(Wire):
         if self._other is not None:
             self._other.write_eof()
         self.turn.wake()
-        return self.transport.can_write_eof()
+        return not self._said_all and self.transport.can_write_eof()
 
     def pause_writing(self) -> None:
         self.writing_paused = True

@@ -64,6 +64,7 @@ class Upstream(Wire):
         "_streamed",
         "_taken",
         "_until_close",
+        "_upgrading",
         "busy",
         "complete",
         "deadline",
@@ -102,13 +103,20 @@ class Upstream(Wire):
         self.version = "1.1"
 
     def begin(
-        self, head_only: bool, streamed: bool | None, limit: int, io_seconds: float, deadline: float
+        self,
+        head_only: bool,
+        streamed: bool | None,
+        limit: int,
+        io_seconds: float,
+        deadline: float,
+        upgrading: bool = False,
     ) -> None:
         """Expect an answer; `head_only`: to a HEAD request; `streamed` None: only if it is server-sent events.
 
         The clock runs from here.
         """
         self._head_only = head_only
+        self._upgrading = upgrading
         self._streamed = streamed
         self._limit = limit
         self._io_seconds = io_seconds
@@ -211,6 +219,8 @@ class Upstream(Wire):
     # called by the parser
 
     def on_message_begin(self) -> None:
+        if self.complete:
+            raise _Surplus
         self._new_fields = {}
         self.reason = ""
 
@@ -326,18 +336,23 @@ class Upstream(Wire):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
+            if not self._upgrading:
+                self.fail_whole(
+                    BadResponse("the target answered 101 without being asked to switch protocols")
+                )
+                return
             self.upgraded = self.complete = self.ready = True
             self.leftover = data[upgrade.args[0] :]
             self.pause_reading()
             return
         except httptools.HttpParserError as error:
-            if self.complete:
+            if self.complete and self.status != 101:
                 # The answer is whole; what came behind it is not ours.
                 self.persists = False
             elif isinstance(error.__context__, _TooBig):
                 self.fail(BodyTooBig(self._limit, declared=True))
             else:
-                self.fail(BadResponse(f"the target's answer is not HTTP/1.1: {error}"))
+                self.fail_whole(BadResponse(f"the target's answer is not HTTP/1.1: {error}"))
             return
         if not self.status:
             self._head_bytes += size
@@ -395,6 +410,10 @@ class Upstream(Wire):
             self.complete = self.ready = True
         else:
             self._kept()
+
+
+class _Surplus(Exception):
+    """Stops the parser: a second answer to one request."""
 
 
 class _TooBig(Exception):

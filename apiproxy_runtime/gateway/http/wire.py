@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from math import inf
 from typing import cast
 
@@ -68,6 +70,14 @@ class Wire(asyncio.Protocol):
             self.reading_paused = False
             if not self.lost and not self.transport.is_closing():
                 self.transport.resume_reading()
+
+    def reset(self) -> None:
+        """Close at once, by a reset: the other side must not take what it has for the whole."""
+        sock = self.transport.get_extra_info("socket")
+        if sock is not None and not self.lost:
+            # Closing a socket that lingers for no time sends RST instead of FIN.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
 
     # time
 
