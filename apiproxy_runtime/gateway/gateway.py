@@ -29,6 +29,7 @@ from apiproxy_runtime.message.fault import Fault
 from apiproxy_runtime.message.headers import SINGLE_VALUED, Headers
 from apiproxy_runtime.message.message import Message
 from apiproxy_runtime.program.program import EndpointProgram
+from apiproxy_runtime.program.streams import hold
 from apiproxy_runtime.program.transaction import run_error_flow, run_post_client, run_transaction
 from apiproxy_runtime.state.records import Records
 
@@ -108,6 +109,8 @@ class Gateway:
         if exchange.has_body and fault is None:
             if program.stream_request:
                 request.stream = exchange.body_chunks()
+                if program.reads_request:
+                    await hold(request, program.body_limit)
             else:
                 fault = await read_body(exchange, request, program.body_limit)
         client.received_end = exchange.received

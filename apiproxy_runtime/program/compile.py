@@ -204,9 +204,19 @@ class _Compiler:
             api_timeout=int(timeout) / 1000 if timeout.isdigit() else 0.0,
             body_limit=byte_limit(properties.get("request.payload.parse.limit")),
             stream_request=flag(properties, "request.streaming.enabled", False),
-            stream_response=flag(properties, "response.streaming.enabled", False),
+            reads_request=self.reads_request(proxy),
             properties=properties,
         )
+
+    def reads_request(self, proxy: ProxyEndpoint) -> bool:
+        """Whether any step of a request flow could look at a streamed body."""
+        endpoints: list[ProxyEndpoint | TargetEndpoint] = [proxy, *self.bundle.targets.values()]
+        flows = [
+            flow
+            for endpoint in endpoints
+            for flow in (endpoint.pre_flow, *endpoint.flows, endpoint.post_flow)
+        ]
+        return bool(self.services.environment.flow_hooks) or any(flow.request for flow in flows)
 
     def route(self, rule: RouteRule) -> Route:
         condition = self.condition(rule.condition)
@@ -256,7 +266,7 @@ class _Compiler:
             scheme=url.scheme if url and url.scheme in ("http", "https") else None,
             request_filter=retain_filter(properties, response=False),
             response_filter=retain_filter(properties, response=True),
-            stream_response=flag(properties, "response.streaming.enabled", False),
+            response_limit=byte_limit(properties.get("response.payload.parse.limit")),
         )
 
     def bare_target(self, name: str, connection: HTTPTargetConnection) -> TargetProgram:

@@ -110,7 +110,7 @@ class TargetProgram:
     scheme: str | None = None
     request_filter: Callable[[MessageContext], None] | None = None
     response_filter: Callable[[MessageContext], None] | None = None
-    stream_response: bool = False
+    response_limit: int = 10 * MEGABYTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +128,7 @@ class EndpointProgram:
 
     api_timeout  seconds for the whole transaction, 0.0 for none
     body_limit   bytes a buffered request body may have after decompression
+    reads_request  whether there are steps that could read a streamed request
     """
 
     name: str
@@ -145,7 +146,7 @@ class EndpointProgram:
     api_timeout: float = 0.0
     body_limit: int = 10 * MEGABYTE
     stream_request: bool = False
-    stream_response: bool = False
+    reads_request: bool = True
     properties: dict[str, str] = field(default_factory=dict)
 
 

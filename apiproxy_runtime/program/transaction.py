@@ -36,6 +36,7 @@ from apiproxy_runtime.program.program import (
     TargetProgram,
 )
 from apiproxy_runtime.program.step import run_steps, timed_out
+from apiproxy_runtime.program.streams import hold
 
 logger = logging.getLogger("apiproxy")
 
@@ -174,11 +175,19 @@ async def run_target(program: EndpointProgram, target: TargetProgram, ctx: Messa
         ctx.response = response
     else:
         ctx.response = response
-        if not target.is_success(response.status):
+        failed = not target.is_success(response.status)
+        if response.stream is not None and (failed or reads_response(program, target)):
+            await hold(response, target.response_limit)
+        if failed:
             ctx.phase = TARGET_RESPONSE
             ctx.in_response = True
             raise error_status_fault(response)
     await run_target_response(program, target, ctx, behind)
+
+
+def reads_response(program: EndpointProgram, target: TargetProgram) -> bool:
+    """Whether any step could look at a streamed response."""
+    return not (target.response.empty and program.response.empty and not program.post_client)
 
 
 def enter_target(target: TargetProgram, ctx: MessageContext) -> None:

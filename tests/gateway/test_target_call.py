@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import zlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -284,6 +285,58 @@ async def test_streaming_has_no_limit_and_policies_see_no_body(tmp_path: Path) -
         reply = await gateway.call("POST", "/t", data=b"y" * (12 << 20))
     assert (reply.status, len(reply.body)) == (200, 12 << 20)
     assert reply.headers["X-Content"] == "[]"
+
+
+async def test_policies_can_read_small_bodies_while_streaming(tmp_path: Path) -> None:
+    streaming = properties(request__streaming__enabled="true", response__streaming__enabled="true")
+    path = bundle(
+        tmp_path,
+        target(properties=streaming, response=steps("read")),
+        proxy(properties=streaming, request=steps("ask")),
+        ask=show("ask", X_Asked="[{request.content}]"),
+        read=show("read", X_Content="{jsonPath('$.body',response.content)}"),
+    )
+    async with house(path) as gateway:
+        reply = await gateway.call("POST", "/t", data=b"small")
+    assert reply.json()["headers"]["x-asked"] == "[small]"
+    assert reply.headers["X-Content"] == "small"
+
+
+async def test_bodies_stream_through_a_bundle_without_steps(tmp_path: Path) -> None:
+    """The target sees the beginning before the client has sent the end, and the client likewise."""
+    streaming = properties(request__streaming__enabled="true", response__streaming__enabled="true")
+    path = bundle(tmp_path, target(properties=streaming), proxy(properties=streaming))
+    seen: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(2):
+            size = int((await reader.readline()).strip(), 16)
+            await seen.put(await reader.readexactly(size))
+            await reader.readline()
+            writer.write(b"2\r\nok\r\n")
+            await writer.drain()
+        writer.write(b"0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    more = asyncio.Event()
+
+    async def upload() -> AsyncIterator[bytes]:
+        yield b"first"
+        await more.wait()
+        yield b"second"
+
+    async with house(path, connect_to={"up.test": f"http://127.0.0.1:{port}"}) as gateway:
+        async with gateway.session.post(gateway.url + "/t", data=upload()) as reply:
+            assert await seen.get() == b"first"
+            assert await reply.content.readexactly(2) == b"ok"
+            more.set()
+            assert await seen.get() == b"second"
+            assert await reply.content.read() == b"ok"
+    server.close()
 
 
 async def test_server_sent_events_pass_as_they_come(tmp_path: Path) -> None:

@@ -109,7 +109,6 @@ class ExternalCallout(Policy):
     )
     deploy_errors = {
         "MissingServer": "ExternalCallout[{policy}]: <GrpcConnection> names no server",
-        "TargetServerNotFound": 'ExternalCallout[{policy}]: the environment has no target server "{server}"',
         "InvalidTargetServerProtocol": (
             'ExternalCallout[{policy}]: the protocol of the target server "{server}" is {protocol}, not GRPC'
         ),
@@ -146,8 +145,11 @@ class ExternalCallout(Policy):
         if not name:
             site.error(node, "MissingServer", 'Write <Server name="…"/>.')
         elif server is None:
-            site.error(
-                node, "TargetServerNotFound", "Add it to the environment's targetservers.json.", server=name
+            site.warning(
+                node,
+                "TargetServerNotFound",
+                f'The environment "{site.environment.name}" has no target server "{name}"',
+                "Add it to the environment's targetservers.json; without it the callout fails.",
             )
         elif server.protocol not in ("GRPC", "EXTERNAL_CALLOUT"):
             site.error(
@@ -170,8 +172,10 @@ class ExternalCallout(Policy):
             if connection is not None and connection.server is not None
             else None
         )
-        if connection is None or server is None:
+        if connection is None or connection.server is None:
             return lambda ctx: None
+        if server is None:
+            return self._without_server(connection.server.name)
         contract = load_contract()
         switches, prefixes = self._configured()
         fill = compile_fill(contract, switches, prefixes)
@@ -198,6 +202,15 @@ class ExternalCallout(Policy):
                 raise self.fault("ExecutionError", exception=f"{type(error).__name__}: {error}") from error
             if answer.HasField("fault"):
                 raise_fault(answer.fault)
+
+        return external_callout
+
+    def _without_server(self, name: str) -> StepFunction:
+        """What runs where the environment lacks the target server; it may be added before the next deploy."""
+
+        def external_callout(ctx: MessageContext) -> None:
+            reason = f"io.grpc.StatusRuntimeException: UNAVAILABLE: no target server {name}"
+            raise self.fault("ExecutionError", exception=reason)
 
         return external_callout
 
