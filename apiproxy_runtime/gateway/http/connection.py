@@ -165,6 +165,8 @@ class Connection(ClientWire):
                 if not exchange.keep_alive or self.taken or self.lost:
                     return
                 while not exchange.complete:
+                    if not exchange.worth_skipping():
+                        return
                     await self.wait_for_body()
                 self._current = None
                 if self.leftover is not None:

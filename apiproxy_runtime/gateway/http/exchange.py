@@ -84,6 +84,7 @@ class Exchange:
 
     __slots__ = (
         "_enough",
+        "_reading",
         "_sent_continue",
         "complete",
         "content_length",
@@ -126,6 +127,8 @@ class Exchange:
         self.status = 0
         self.finished = False
         self._sent_continue = False
+        # The body is being read piece by piece.
+        self._reading = False
         # The handler is woken when more than this many body bytes are here, or all.
         self._enough: float = inf
 
@@ -179,27 +182,34 @@ class Exchange:
             raise BodyTooBig(limit)
         return self.body_now() or b""
 
-    async def body_chunks(self) -> AsyncIterator[bytes]:
+    def body_chunks(self) -> AsyncIterator[bytes]:
         """The body piece by piece; the client is made to wait while nobody asks for the next.
 
         Raises ReadTimeout, ClientGone, BadBody.
         """
+        self._reading = True
+        return self._chunks()
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
         self._continue()
-        while True:
-            if self.parts:
-                parts, self.parts = self.parts, []
-                self.taken = self.size
-                self.wire.resume_reading()
-                for part in parts:
-                    yield part
-            elif self.complete:
-                return
-            else:
-                self._enough = self.size
-                try:
-                    await self.wire.wait_for_body()
-                finally:
-                    self._enough = inf
+        try:
+            while True:
+                if self.parts:
+                    parts, self.parts = self.parts, []
+                    self.taken = self.size
+                    self.wire.resume_reading()
+                    for part in parts:
+                        yield part
+                elif self.complete:
+                    return
+                else:
+                    self._enough = self.size
+                    try:
+                        await self.wire.wait_for_body()
+                    finally:
+                        self._enough = inf
+        finally:
+            self._reading = False
 
     def wants_wake(self) -> bool:
         """Whether what has arrived is worth waking the handler for."""
@@ -334,14 +344,15 @@ class Exchange:
     def _connection(self) -> str:
         """Decide whether the connection outlives this exchange; returns the line that says so where it must."""
         wire = self.wire
-        if wire.stopping or wire.broken is not None:
+        unwanted = not self.complete and not self._reading and not self.worth_skipping()
+        if wire.stopping or wire.broken is not None or unwanted:
             self.keep_alive = False
-        elif self.keep_alive and not self.complete:
-            # The rest of an upload that nobody wanted: short enough to skip, or not worth the bytes.
-            rest = (self.content_length or 0) - self.size
-            unasked = self.expects_continue and not self._sent_continue
-            if unasked or self.content_length is None or rest > wire.limits.high_water:
-                self.keep_alive = False
         if not self.keep_alive:
             return "Connection: close\r\n"
         return "Connection: keep-alive\r\n" if self.version == "1.0" else ""
+
+    def worth_skipping(self) -> bool:
+        """Whether the unread rest of the body is short enough to be read for the next request's sake."""
+        if self.content_length is None or (self.expects_continue and not self._sent_continue):
+            return False
+        return self.content_length - self.size <= self.wire.limits.high_water
