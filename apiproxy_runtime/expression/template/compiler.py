@@ -174,7 +174,8 @@ def _argument(
     get, name, default = getter(argument.name), argument.name, argument.default
     # Where unresolved variables are ignored, a name that is no variable stands for itself: {substring(ABC,1)}.
     fallback = default if default is not None or nulls else name
-    fails = strict and default is None and not nulls
+    # Published templates write jsonPath's last argument without quotes, also where unresolved variables are faults.
+    fails = strict and default is None and not nulls and name not in ("true", "false")
 
     def value(ctx: MessageContext) -> str | None:
         found = get(ctx)
