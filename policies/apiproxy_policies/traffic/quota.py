@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from apiproxy_policies.traffic.quota_counter import (
     SECONDS,
@@ -74,6 +74,8 @@ class Terms(NamedTuple):
     extra: str = ""
 
 
+Weight = Callable[[MessageContext], int]
+FindPart = Callable[[MessageContext], str]
 #: The terms of a message; None when its product sets no quota.
 FindTerms = Callable[[MessageContext], Terms | None]
 
@@ -153,6 +155,13 @@ class Quota(Policy):
   <Distributed>true</Distributed>
   <Synchronous>true</Synchronous>
 </Quota>"""
+
+    #: the fault of a message above the limit
+    violation: ClassVar[str] = "QuotaViolation"
+    #: what `allowed.count` says where messages are only counted; None: the limit
+    reported_limit: ClassVar[int | None] = None
+    #: where products keep the limit
+    product_quota: ClassVar[str] = "apiproduct.developer.quota"
 
     type: str | None = attribute("type", doc="calendar, flexi or rollingwindow; none: the clock's units")
     allow: Allow | None = nested("Allow", Allow, doc="how many messages; 2000 by default")
@@ -326,7 +335,7 @@ class Quota(Policy):
             prefixes.pop()
         quotas = [
             tuple(
-                site.getter(f"{prefix}apiproduct.developer.quota.{part}")
+                site.getter(f"{prefix}{self.product_quota}.{part}")
                 for part in ("limit", "interval", "timeunit")
             )
             for prefix in prefixes
@@ -363,13 +372,24 @@ class Quota(Policy):
             compile_limit(allow, allow.classes, site), self._period(default.interval, default.time_unit, site)
         )
 
-    def compile(self, site: Site) -> StepFunction:
-        terms, counters = self.terms(site), self.counters(site)
-        identifier_of = compile_identifier(self.identifier, site)
-        weight_of = compile_weight(
+    def weight(self, site: Site) -> Weight | None:
+        """For how many a message counts; None where it is always one."""
+        return compile_weight(
             self.message_weight, site, lambda value: self.fault("InvalidMessageWeight", value=value)
         )
-        report = Report(self.name, site)
+
+    def part(self, site: Site) -> FindPart | None:
+        """What sets counters apart beside identifier, class and product; None where nothing does."""
+        return None
+
+    def compile(self, site: Site) -> StepFunction:
+        terms, counters = self.terms(site), self.counters(site)
+        identifier_of, weight_of, part_of = (
+            compile_identifier(self.identifier, site),
+            self.weight(site),
+            self.part(site),
+        )
+        report, violation, reported = Report(self.name, site), self.violation, self.reported_limit
         count_only, enforce_only = self.count_only, self.enforce_only and not self.count_only
 
         def quota(ctx: MessageContext) -> Awaitable[object] | None:
@@ -378,13 +398,15 @@ class Quota(Policy):
                 return None
             limit, class_name, interval, unit, extra = found
             identifier = identifier_of(ctx)
+            if part_of is not None:
+                extra = f"{extra}\0{part_of(ctx)}"
             key = counter_key(identifier, class_name, extra)
-            weight = 1 if weight_of is None else weight_of(ctx)
 
             def settle(count: Count) -> None:
-                report(ctx, count, limit, identifier, class_name)
+                shown = reported if count_only and reported is not None else limit
+                report(ctx, count, shown, identifier, class_name)
                 if not count.allowed:
-                    raise self.fault("QuotaViolation", identifier=identifier)
+                    raise self.fault(violation, identifier=identifier)
 
             def enforce(count: Count) -> Answer[None]:
                 if count.used < limit:
@@ -394,6 +416,7 @@ class Quota(Policy):
 
             if enforce_only:
                 return then(counters.add(ctx, key, 0, None, interval, unit), enforce)
+            weight = 1 if weight_of is None else weight_of(ctx)
             ceiling = None if count_only else limit
             return then(counters.add(ctx, key, weight, ceiling, interval, unit), settle)
 
