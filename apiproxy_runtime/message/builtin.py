@@ -523,7 +523,8 @@ def _interface(name: str) -> Callable[[MessageContext], Any]:
 
 FAMILIES: tuple[Family, ...] = (
     Family(
-        re.compile(r"propertyset\.([^.]+)\.(.+)", re.DOTALL),
+        # policies that take secrets from `private.` variables alone can name a property set too
+        re.compile(r"(?:private\.)?propertyset\.([^.]+)\.(.+)", re.DOTALL),
         "String",
         "value of a key in a property set",
         _property,

@@ -1,0 +1,47 @@
+"""Where a token is read from: a variable, by default the bearer token of the Authorization header."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from apiproxy_policies.security.jose.refused import Refused
+from apiproxy_runtime.policy.api import MessageContext, Node, Site, text_of
+
+DEFAULT = "request.header.authorization"
+_BEARER = "bearer "
+
+
+def check_source(node: Node, source: str | None, site: Site) -> None:
+    """Report a <Source> that is there and empty."""
+    if source is not None and not source:
+        site.error(
+            node,
+            "InvalidEmptyElement",
+            f"Name a variable, or leave <Source> out for {DEFAULT}.",
+            element="Source",
+        )
+
+
+def compile_source(source: str | None, site: Site, *, malformed: str) -> Callable[[MessageContext], str]:
+    """What reads the token.
+
+    From the Authorization header `Bearer ` is required and cut off, also when <Source> names that header itself;
+    any other variable must hold the bare token (seen in live answers). The function raises Refused:
+    FailedToResolveVariable when the variable is not set, `malformed` when the header holds no bearer token.
+    """
+    name = source or DEFAULT
+    get = site.getter(name)
+    bearer = name.lower() == DEFAULT
+
+    def read(ctx: MessageContext) -> str:
+        value = get(ctx)
+        if value is None:
+            raise Refused("FailedToResolveVariable", variable=name)
+        token = text_of(value).strip()
+        if not bearer:
+            return token
+        if token[: len(_BEARER)].lower() != _BEARER:
+            raise Refused(malformed)
+        return token[len(_BEARER) :].strip()
+
+    return read
