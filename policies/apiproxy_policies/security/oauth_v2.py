@@ -4,34 +4,36 @@ from __future__ import annotations
 
 from apiproxy_policies.security.oauth.attributes import Attribute, Attributes
 from apiproxy_policies.security.oauth.authorize import compile_authorization_code, compile_implicit
+from apiproxy_policies.security.oauth.elements import (
+    MILLISECONDS_OR_NEVER,
+    GenerateErrorResponse,
+    GenerateResponse,
+    GrantTypes,
+    KeyHolder,
+    ListedToken,
+    ListedTokens,
+)
+from apiproxy_policies.security.oauth.faults import FAULTS
 from apiproxy_policies.security.oauth.generate import compile_generate
 from apiproxy_policies.security.oauth.invalidate import compile_status
 from apiproxy_policies.security.oauth.jwt import ALGORITHMS, compile_signing, compile_verify_jwt
 from apiproxy_policies.security.oauth.refresh import compile_refresh
-from apiproxy_policies.security.oauth.refusal import REFUSALS, compile_refusals
+from apiproxy_policies.security.oauth.refusal import compile_refusals
 from apiproxy_policies.security.oauth.verify import compile_verify
 from apiproxy_runtime.policy.api import (
     BOOLEAN,
     VARIABLE,
-    Element,
-    FaultKind,
-    Kind,
     Policy,
     Site,
     StepFunction,
     Value,
     at_least,
-    attribute,
     child,
-    children,
-    fault_table,
     many,
     nested,
     one_of,
-    text,
 )
 
-GRANT_TYPES = ("authorization_code", "implicit", "password", "client_credentials")
 ISSUING = (
     "GenerateAccessToken",
     "GenerateAccessTokenImplicitGrant",
@@ -48,70 +50,6 @@ OPERATIONS = (
     "InvalidateToken",
     "ValidateToken",
 )
-
-
-def _lifetime(text: str) -> int:
-    number = int(text, 10)
-    if number < 1 and number != -1:
-        raise ValueError(text)
-    return number
-
-
-MILLISECONDS_OR_NEVER = Kind("integer", "a positive number of milliseconds, or -1 for ever", _lifetime)
-
-
-class ListedToken(Element):
-    """A token to revoke or approve; the text names the variable that holds it."""
-
-    type: str = attribute(
-        "type", one_of("accesstoken", "refreshtoken", ignore_case=True), default="accesstoken"
-    )
-    cascade: bool = attribute("cascade", BOOLEAN, default=False, doc="true: the paired token as well")
-    variable: str = text(default="")
-
-
-class ListedTokens(Element):
-    items: tuple[ListedToken, ...] = many("Token", ListedToken)
-
-
-class GrantTypes(Element):
-    items: tuple[str, ...] = children(
-        "GrantType",
-        one_of(*GRANT_TYPES),
-        error="InvalidGrantType",
-        message='OAuthV2 {policy}: invalid grant type "{value}" in SupportedGrantTypes',
-        cure=f"Write one of {', '.join(GRANT_TYPES)}.",
-    )
-
-
-class GenerateResponse(Element):
-    """Whether the policy writes the response itself; `Format` is of old and has no effect."""
-
-    enabled: bool = attribute("enabled", BOOLEAN, default=True)
-    format: str | None = child("Format")
-
-
-class GenerateErrorResponse(Element):
-    """Whether errors are told in an OAuth error body; `Realm` adds a WWW-Authenticate header."""
-
-    enabled: bool = attribute("enabled", BOOLEAN, default=True)
-    format: str | None = child("Format")
-    realm: str | None = child("Realm")
-
-
-class Key(Element):
-    """The key is in the variable of `ref`."""
-
-    tag = "Value"
-    value: Value[str] = text(ref=True)
-
-
-class KeyHolder(Element):
-    value_element: Key | None = nested("Value", Key)
-
-    @property
-    def value(self) -> Value[str] | None:
-        return self.value_element.value if self.value_element is not None else None
 
 
 class OAuthV2(Policy):
@@ -131,52 +69,7 @@ class OAuthV2(Policy):
     family = "security"
     prefix = "oauthV2"
     docs = "https://cloud.google.com/apigee/docs/api-platform/reference/policies/oauthv2-policy"
-    faults = {
-        **{
-            refusal.code.rpartition(".")[2]: FaultKind(refusal.code, refusal.status, refusal.text)
-            for refusal in REFUSALS.values()
-        },
-        **fault_table(
-            "oauth.v2",
-            ("InvalidAccessToken", 401, "Invalid access token", "no token, or not behind the prefix"),
-            ("InvalidClientIdentifier", 500, "Invalid client identifier", "client id or secret is wrong"),
-        ),
-        **fault_table(
-            "keymanagement.service",
-            ("invalid_access_token", 401, "Invalid Access Token", "the token is unknown"),
-            ("access_token_expired", 401, "Access Token expired"),
-            ("access_token_not_approved", 401, "Access Token not approved", "the token was revoked"),
-            (
-                "apiresource_doesnot_exist",
-                401,
-                "APIResource {path} does not exist",
-                "no product of the token lists the path",
-            ),
-            (
-                "InvalidAPICallAsNoApiProductMatchFound",
-                401,
-                "Invalid API call as no apiproduct match found",
-                "no product of the token covers environment, proxy and operation",
-            ),
-            ("invalid_refresh_token", 401, "Invalid Refresh Token", "InvalidateToken: the token is unknown"),
-        ),
-        **fault_table(
-            "steps.oauth.v2",
-            (
-                "InsufficientScope",
-                403,
-                "Required scope(s): [{scopes}]",
-                "the token has none of the listed scopes",
-            ),
-            ("FailedToResolveToken", 500, "Failed to resolve token variable {variable}"),
-            ("FailedToResolveRefreshToken", 500, "Failed to resolve refresh token variable {variable}"),
-            ("JWTSignatureMismatch", 401, "JWT signature mismatch", "the signature is wrong"),
-            ("JWTDecodingFailed", 401, "JWT decoding failed", "the token is no JWT"),
-            ("JWTAlgorithmMismatch", 401, "JWT algorithm mismatch", "alg differs from Algorithm"),
-            ("FailedToResolveKey", 500, "Failed to resolve key variable {variable}"),
-            ("KeyParsingFailed", 500, "Key in variable {variable} cannot be read"),
-        ),
-    }
+    faults = FAULTS
     deploy_errors = {
         "OperationRequired": "OAuthV2 {policy}: an Operation must be given",
         "InvalidOperation": 'OAuthV2 {policy}: invalid operation "{value}"',

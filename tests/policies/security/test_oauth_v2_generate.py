@@ -597,3 +597,20 @@ async def test_implicit_token_travels_in_the_fragment() -> None:
 async def test_implicit_needs_response_type_token() -> None:
     step = compile_policy(oauth("GenerateAccessTokenImplicitGrant", RESPONSE), using=oauth_services())
     assert (await fault_of(step, authorize())).text == "Response type must be token"
+
+
+# ---- variables that the policy names
+
+
+@pytest.mark.parametrize(
+    ("body", "fields", "name"),
+    [
+        ("<ClientId>a.b</ClientId>", CC, "FailedToResolveClientId"),
+        ("<Code>a.b</Code>", {"grant_type": "authorization_code"}, "FailedToResolveAuthorizationCode"),
+    ],
+)
+async def test_named_variable_that_is_not_set(body: str, fields: dict[str, str], name: str) -> None:
+    xml = generate(body, "client_credentials authorization_code")
+    fault = await fault_of(compile_policy(xml, using=oauth_services()), form(fields))
+    assert (fault.code, fault.status) == (f"steps.oauth.v2.{name}", 500)
+    assert fault.text.endswith("variable a.b")

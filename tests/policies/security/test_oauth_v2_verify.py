@@ -408,3 +408,15 @@ def test_jwt_operation_without_key_is_a_warning() -> None:
         ("warning", "AlgorithmRequired"),
         ("warning", "KeyRequired"),
     ]
+
+
+async def test_token_whose_products_are_gone() -> None:
+    using = oauth_services()
+    token = (await issued(using))["access_token"]
+
+    def gone(record: Any) -> bool:
+        record.products = ["gone"]
+        return True
+
+    await settled(stored(using).access.update(token, gone))
+    assert (await denied(using, bearer(token)))[0] == "keymanagement.service.apiproduct_doesnot_exist"

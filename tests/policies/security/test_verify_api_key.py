@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from apiproxy_policies.security.verify_api_key import VerifyAPIKey
 
+from apiproxy_runtime.bundle.finding import Findings
 from apiproxy_runtime.message.context import MessageContext
 from apiproxy_runtime.policy.site import Services
 from apiproxy_runtime.world import FrozenWorld
@@ -16,10 +18,12 @@ from tests.policies.kit import (
     deploy_errors,
     fault_of,
     load,
+    parse,
     read,
     request,
     run,
     services,
+    site_for,
 )
 
 POLICY = '<VerifyAPIKey name="VAK"><APIKey ref="request.queryparam.apikey"/></VerifyAPIKey>'
@@ -293,3 +297,24 @@ async def test_key_that_expires_later_passes() -> None:
 def test_failure_sets_both_variables() -> None:
     policy, _ = load(POLICY)
     assert policy.failed_variables() == ("verifyapikey.VAK.failed", "oauthV2.VAK.failed")
+
+
+async def test_observer_sees_every_variable() -> None:
+    seen: dict[str, Any] = {}
+
+    class Observer:
+        def variable_read(self, name: str, value: Any) -> None:
+            pass
+
+        def variable_written(self, name: str, value: Any, done: bool) -> None:
+            seen[name] = value
+
+    findings = Findings()
+    policy = VerifyAPIKey.parse(parse(POLICY), findings)
+    site = site_for(policy, findings, having())
+    site.observed = True
+    ctx = call()
+    ctx.observer = Observer()
+    await run(policy.compile(site), ctx)
+    assert seen == ctx.variables
+    assert seen["verifyapikey.VAK.client_id"] == "k"

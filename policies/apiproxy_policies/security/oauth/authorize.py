@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from apiproxy_policies.security.consumer_variables import assign
 from apiproxy_policies.security.oauth.attributes import compile_attributes
 from apiproxy_policies.security.oauth.client import (
-    Read,
     external,
     granted_scope,
     parameter,
@@ -183,6 +182,8 @@ def compile_exchange(
     async def exchange(ctx: MessageContext, consumer: Consumer) -> Code:
         value = code_of(ctx)
         if not value:
+            if policy.code and not policy.writes_errors:
+                raise policy.fault("FailedToResolveAuthorizationCode", variable=policy.code)
             raise refuse("parameter", name="code")
         code = await settled(tokens.codes.get(value))
         if code is None or code.client_id != consumer.key or code.expired(world.now()):
@@ -219,6 +220,3 @@ def _spend(code: Code) -> bool:
         return False
     code.status = "used"
     return True
-
-
-__all__ = ["Read", "code_variables", "compile_authorization_code", "compile_exchange", "compile_implicit"]

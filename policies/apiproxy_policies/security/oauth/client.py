@@ -5,9 +5,13 @@ from __future__ import annotations
 import hmac
 from base64 import b64decode
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from apiproxy_policies.security.oauth.refusal import Refuse
 from apiproxy_runtime.policy.api import Consumer, MessageContext, Services, Site, text_of
+
+if TYPE_CHECKING:
+    from apiproxy_policies.security.oauth_v2 import OAuthV2
 
 Read = Callable[[MessageContext], str]
 
@@ -54,16 +58,15 @@ def basic_credentials(header: str) -> tuple[str, str] | None:
     return (user, password) if colon else None
 
 
-def compile_client(
-    site: Site, client_id: str | None, external: bool, refuse: Refuse
-) -> Callable[[MessageContext], Consumer]:
+def compile_client(policy: OAuthV2, site: Site, refuse: Refuse) -> Callable[[MessageContext], Consumer]:
     """What authenticates a client by id and secret.
 
     The id comes from the variable of ClientId, else from a Basic Authorization header, else from the form; the secret
     from the header when it names the same client, else from the form. With ExternalAuthorization the id alone
     counts, and `oauth_external_authorization_status` must be true.
     """
-    named = reader(site, client_id) if client_id else None
+    variable, by_id_alone = policy.client_id, policy.external_authorization
+    named = reader(site, variable) if variable else None
     authorization = reader(site, "request.header.Authorization")
     form_id, form_secret = (
         reader(site, "request.formparam.client_id"),
@@ -76,10 +79,12 @@ def compile_client(
         basic = basic_credentials(authorization(ctx))
         if named is not None:
             key = named(ctx)
+            if not key and not policy.writes_errors:
+                raise policy.fault("FailedToResolveClientId", variable=variable)
         else:
             key = basic[0] if basic is not None else form_id(ctx)
         consumer = usable(services, key, refuse)
-        if external:
+        if by_id_alone:
             if authorized(ctx).lower() != "true":
                 raise refuse("client")
             return consumer

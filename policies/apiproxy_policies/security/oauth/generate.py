@@ -19,7 +19,7 @@ def compile_generate(
 ) -> StepFunction:
     """The step of GenerateAccessToken and GenerateJWTAccessToken."""
     issuing = Issuing(policy, site, refuse, present)
-    authenticate = compile_client(site, policy.client_id, policy.external_authorization, refuse)
+    authenticate = compile_client(policy, site, refuse)
     grant_of = parameter(site, policy.grant_type, "grant_type")
     supported = policy.supported_grant_types
     scope_of = external(site, policy.scope)

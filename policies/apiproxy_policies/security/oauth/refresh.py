@@ -24,7 +24,7 @@ def compile_refresh(
     """
     issuing = Issuing(policy, site, refuse, present)
     tokens, world = issuing.tokens, site.world
-    authenticate = compile_client(site, policy.client_id, policy.external_authorization, refuse)
+    authenticate = compile_client(policy, site, refuse)
     grant_of = parameter(site, policy.grant_type, "grant_type")
     refresh_of = parameter(site, policy.refresh_token, "refresh_token")
     scope_of = external(site, policy.scope)

@@ -138,19 +138,21 @@ def granted(ctx: MessageContext, services: Services, token: Token, deny: Deny) -
     if grant is None or grant.product.name not in token.products:
         grant = consumer.grant(ctx, tuple(token.products))
     if grant is None:
-        raise deny(ctx, *missing_product(ctx, consumer, token), path=ctx.path_suffix or "/")
+        raise deny(ctx, missing_product(ctx, consumer, token), path=ctx.path_suffix or "/")
     return consumer, grant
 
 
-def missing_product(ctx: MessageContext, consumer: Consumer, token: Token) -> tuple[str]:
-    """Which of the two faults it is: a path that no product lists, or no product for the call at all.
+def missing_product(ctx: MessageContext, consumer: Consumer, token: Token) -> str:
+    """Which fault it is: the products are gone, a path that none of them lists, or none for the call at all.
 
-    Products with operations always give the second one, as live systems do.
+    Products with operations never give the second one, as live systems don't.
     """
+    if token.products and not any(name in consumer.catalog.products for name in token.products):
+        return "apiproduct_doesnot_exist"
     for rule in consumer.rules(ctx.deployment.proxy):
         if rule.grant.product.name in token.products and not rule.grant.name:
-            return ("apiresource_doesnot_exist",)
-    return ("InvalidAPICallAsNoApiProductMatchFound",)
+            return "apiresource_doesnot_exist"
+    return "InvalidAPICallAsNoApiProductMatchFound"
 
 
 def verified_variables(
