@@ -7,14 +7,13 @@ from collections.abc import AsyncIterator
 from math import inf
 
 from apiproxy_runtime.gateway.http.errors import UnexpectedEof, WireError
+from apiproxy_runtime.gateway.http.framing import JOINED
 from apiproxy_runtime.gateway.http.head import request_head
 from apiproxy_runtime.gateway.http.pool import Origin, Pool
 from apiproxy_runtime.gateway.http.tunnel import Tunnel
 from apiproxy_runtime.gateway.http.upstream import Upstream
 from apiproxy_runtime.message.headers import Headers
 
-#: Up to this size, head and body leave as one piece; beyond it, copying costs more than a second piece.
-JOINED = 32 * 1024
 _WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
 
 
@@ -206,7 +205,7 @@ class HttpClient:
             elif single:
                 wire.transport.writelines((head, single))
             elif pieces:
-                wire.transport.writelines((head, *pieces))
+                _write_pieces(wire, head, pieces)
             else:
                 wire.transport.write(head)
             upload = None
@@ -240,6 +239,13 @@ class HttpClient:
                 wire = await pool.connect(connect_timeout, deadline)
                 continue
             raise failure
+
+
+def _write_pieces(wire: Upstream, head: bytes, pieces: list[bytes]) -> None:
+    if sum([len(piece) for piece in pieces]) <= JOINED:
+        wire.transport.write(b"".join((head, *pieces)))
+    else:
+        wire.transport.writelines((head, *pieces))
 
 
 async def _upload(wire: Upstream, source: AsyncIterator[bytes], chunked: bool) -> None:

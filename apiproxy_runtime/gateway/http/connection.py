@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from math import inf
 
 from apiproxy_runtime.gateway.http import refusal as refusals
+from apiproxy_runtime.gateway.http.clientwire import ClientWire
 from apiproxy_runtime.gateway.http.errors import (
     BadBody,
     BodyTooBig,
@@ -16,7 +17,7 @@ from apiproxy_runtime.gateway.http.errors import (
     WireError,
     WriteTimeout,
 )
-from apiproxy_runtime.gateway.http.exchange import ClientWire, Exchange
+from apiproxy_runtime.gateway.http.exchange import Exchange
 from apiproxy_runtime.gateway.http.head import response_head
 from apiproxy_runtime.gateway.http.limits import Limits
 from apiproxy_runtime.gateway.http.refusal import Refusal, Render

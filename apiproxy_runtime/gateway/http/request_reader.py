@@ -9,26 +9,14 @@ from typing import Any
 import httptools
 
 from apiproxy_runtime.gateway.http import refusal as refusals
+from apiproxy_runtime.gateway.http.clientwire import ClientWire
 from apiproxy_runtime.gateway.http.errors import BadBody
-from apiproxy_runtime.gateway.http.exchange import ClientWire, Exchange
+from apiproxy_runtime.gateway.http.exchange import Exchange
+from apiproxy_runtime.gateway.http.framing import BYPASS, TRAILERS, mostly_framing
 from apiproxy_runtime.gateway.http.head import NAMES, WORDS, closes, parse_head
 from apiproxy_runtime.gateway.http.refusal import Refusal
 from apiproxy_runtime.message.headers import Headers
 
-#: From this many missing bytes on, the rest of a body of known length goes past the parser.
-BYPASS = 8 * 1024
-#: Framing bytes that a chunked body may have, besides eight for each byte of content.
-_FRAMING = 64 * 1024
-
-
-class _Trailers(dict[str, list[str]]):
-    """Takes trailer fields and keeps none."""
-
-    def __setitem__(self, name: str, value: list[str]) -> None:
-        pass
-
-
-_TRAILERS = _Trailers()
 _VERSIONS = frozenset(("1.0", "1.1"))
 
 
@@ -214,7 +202,7 @@ class RequestReader:
 
     def on_headers_complete(self) -> None:
         if self._replayed is not None:
-            self._fields = _TRAILERS
+            self._fields = TRAILERS
             return
         self.in_head = False
         parser = self._parser
@@ -249,7 +237,7 @@ class RequestReader:
         if "transfer-encoding" in fields:
             self._check_coding(version, fields["transfer-encoding"])
             exchange.has_body = True
-            self._fields = _TRAILERS
+            self._fields = TRAILERS
             self._framing = 0
         elif "content-length" in fields:
             length = exchange.content_length = int(fields["content-length"][1])
@@ -360,7 +348,7 @@ class RequestReader:
                 self._parser = None
         else:
             self._framing += framing
-            if self._framing > _FRAMING + 8 * exchange.size:
+            if mostly_framing(self._framing, exchange.size):
                 self._wire.broken = BadBody("the chunks of the request body are mostly framing")
                 self.close()
 

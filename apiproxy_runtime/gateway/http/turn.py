@@ -36,5 +36,5 @@ class Turn:
                     future.set_exception(error)
 
     def __await__(self) -> Generator[object, None, None]:
-        future = self._future = self._loop.create_future()
+        future = self._future = Future(loop=self._loop)
         return future.__await__()

@@ -18,26 +18,12 @@ from apiproxy_runtime.gateway.http.errors import (
     UnexpectedEof,
     WireError,
 )
+from apiproxy_runtime.gateway.http.framing import BYPASS, HIGH_WATER, TRAILERS, mostly_framing
 from apiproxy_runtime.gateway.http.head import NAMES, WORDS, closes, parse_head
 from apiproxy_runtime.gateway.http.tunnel import Tunnel
 from apiproxy_runtime.gateway.http.wire import Wire
 
-#: From this many missing bytes on, the rest of a body of known length goes past the parser.
-BYPASS = 8 * 1024
-#: Unread bytes of a streamed answer before the target is made to wait.
-HIGH_WATER = 256 * 1024
-_FRAMING = 64 * 1024
 _BODYLESS = frozenset((b"204", b"304"))
-
-
-class _Trailers(dict[str, list[str]]):
-    """Takes trailer fields and keeps none."""
-
-    def __setitem__(self, name: str, value: list[str]) -> None:
-        pass
-
-
-_TRAILERS = _Trailers()
 
 
 class Upstream(Wire):
@@ -255,7 +241,7 @@ class Upstream(Wire):
             media = fields.get("content-type")
             self._streamed = media is not None and media[1].lower().startswith("text/event-stream")
         if "transfer-encoding" in fields:
-            self._new_fields = _TRAILERS
+            self._new_fields = TRAILERS
             self._framing = 0
             self._until_close = not fields["transfer-encoding"][-1].lower().endswith("chunked")
         elif "content-length" in fields:
@@ -385,7 +371,7 @@ class Upstream(Wire):
             self._remaining = length - self.size
         elif length is None and not self._until_close:
             self._framing += framing
-            if self._framing > _FRAMING + 8 * self.size:
+            if mostly_framing(self._framing, self.size):
                 self.fail(BadResponse("the chunks of the target's answer are mostly framing"))
                 return
         self._kept()
