@@ -16,6 +16,8 @@ from apiproxy_runtime.state.store import Answer, Store, Value, settled, then
 
 #: For how long an expired record can still be told from one that never was (seconds).
 KEEP_EXPIRED = 3 * 24 * 3600
+#: How many decoded records are remembered before all of them are forgotten.
+_REMEMBERED = 1024
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,13 +92,25 @@ class Records(Generic[R]):
         self.store = store
         self.kind = kind
         self._record = record
+        #: records by what is stored of them, so that a token that is used often is decoded once
+        self._decoded: dict[Value, R] = {}
         self._space = f"oauth/{organization}/{kind}"
         self._apps = f"oauth-app/{organization}/{kind}"
         self._users = f"oauth-user/{organization}/{kind}"
 
     def get(self, value: str) -> Answer[R | None]:
-        """The record of a value; None when there is none, or no longer."""
-        return then(self.store.get(self._space, value), self._read)
+        """The record of a value; None when there is none, or no longer. Do not change it: `update` does."""
+        return then(self.store.get(self._space, value), self._known)
+
+    def _known(self, stored: Value | None) -> R | None:
+        if stored is None:
+            return None
+        record = self._decoded.get(stored)
+        if record is None:
+            if len(self._decoded) >= _REMEMBERED:
+                self._decoded.clear()
+            record = self._decoded[stored] = self._decode(stored)
+        return record
 
     def put(self, record: R) -> Answer[None]:
         """Keep a new record, in place of one of the same value."""
@@ -124,7 +138,7 @@ class Records(Generic[R]):
     async def _update(self, value: str, change: Callable[[R], bool]) -> R | None:
         while True:
             before = await settled(self.store.get(self._space, value))
-            record = self._read(before)
+            record = self._decode(before) if before is not None else None
             if record is None or not change(record):
                 return None
             after = _written(record)
@@ -145,9 +159,7 @@ class Records(Generic[R]):
         prefix = f"{owner}\0"
         return then(self.store.entries(space, prefix), lambda found: [key[len(prefix) :] for key, _ in found])
 
-    def _read(self, stored: Value | None) -> R | None:
-        if stored is None:
-            return None
+    def _decode(self, stored: Value) -> R:
         values: dict[str, Any] = json.loads(stored)
         return self._record(**values)
 
