@@ -129,7 +129,9 @@ async def listen(options: argparse.Namespace, loaded: Loaded, runtime: Runtime, 
     gc.set_threshold(50_000, 50, 100)
     host = f"[{options.host}]" if ":" in options.host else options.host
     count = len(runtime.router.proxies)
-    print(f"Ready: http://{host}:{server.port} ({count} prox{'y' if count == 1 else 'ies'})", flush=True)
+    # with its line break in one piece: several workers may write at the same moment
+    line = f"Ready: http://{host}:{server.port} ({count} prox{'y' if count == 1 else 'ies'})\n"
+    print(line, end="", flush=True)
     await stop.wait()
     if watching is not None:
         watching.cancel()
