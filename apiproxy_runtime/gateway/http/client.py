@@ -14,6 +14,7 @@ from apiproxy_runtime.gateway.http.tunnel import Tunnel
 from apiproxy_runtime.gateway.http.upstream import Upstream
 from apiproxy_runtime.message.headers import Headers
 
+_MANY = 1024
 _WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
 
 
@@ -128,6 +129,9 @@ class HttpClient:
         """The connections to an origin."""
         pool = self._pools.get(origin)
         if pool is None:
+            if len(self._pools) >= _MANY:
+                # Targets may come out of requests: forget those that are no longer called.
+                self._pools = {known: each for known, each in self._pools.items() if not each.unused}
             pool = self._pools[origin] = Pool(origin, self._loop, self._max_connections, self._head_limit)
         return pool
 

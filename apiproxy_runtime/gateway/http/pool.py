@@ -39,7 +39,8 @@ class Pool:
         self.idle: list[Upstream] = []
         self._loop = loop
         self._most = most
-        self._open = 0
+        self._live: set[Upstream] = set()
+        self._connecting = 0
         self._head_limit = head_limit
         self._waiting: deque[asyncio.Future[Upstream | None]] = deque()
         self.closed = False
@@ -73,7 +74,7 @@ class Pool:
         start = self._loop.time()
         try:
             async with asyncio.timeout_at(min(start + timeout, deadline)):
-                while self._most and self._open >= self._most:
+                while self._most and len(self._live) + self._connecting >= self._most:
                     turn: asyncio.Future[Upstream | None] = self._loop.create_future()
                     self._waiting.append(turn)
                     try:
@@ -85,14 +86,19 @@ class Pool:
                     if wire is not None and not wire.lost and not wire.transport.is_closing():
                         wire.reused = True
                         return wire
-                self._open += 1
+                self._connecting += 1
                 wire = None
                 try:
                     wire = await self._open_one()
                 finally:
-                    if wire is None:
-                        self._open -= 1
+                    self._connecting -= 1
+                    if wire is None or wire.lost:
                         self._next(None)
+                    else:
+                        self._live.add(wire)
+                profile = self._tls
+                if profile is not None and profile.common_name:
+                    self._check_name(wire, profile)
                 return wire
         except TimeoutError as error:
             if deadline <= self._loop.time() + 0.002:
@@ -126,13 +132,14 @@ class Pool:
             _, wire = await self._loop.create_connection(
                 upstream, host, port, ssl=context, server_hostname=name
             )
-        if profile is not None and profile.common_name:
-            try:
-                check_common_name(wire.transport.get_extra_info("ssl_object"), profile)
-            except TlsFailed:
-                wire.transport.abort()
-                raise
         return wire
+
+    def _check_name(self, wire: Upstream, profile: TlsProfile) -> None:
+        try:
+            check_common_name(wire.transport.get_extra_info("ssl_object"), profile)
+        except TlsFailed:
+            wire.transport.abort()
+            raise
 
     def give(self, wire: Upstream, seconds: float) -> None:
         """Keep a connection for at most `seconds`."""
@@ -153,7 +160,7 @@ class Pool:
 
     def _left(self, wire: Upstream) -> None:
         """A connection is gone."""
-        self._open -= 1
+        self._live.discard(wire)
         if not wire.busy and wire in self.idle:
             self.idle.remove(wire)
         self._next(None)
@@ -166,6 +173,11 @@ class Pool:
                 return
         if wire is not None:
             self.give(wire, inf)
+
+    @property
+    def unused(self) -> bool:
+        """There is no connection, and nobody waits for one."""
+        return not self._live and not self._connecting and not self._waiting
 
     @property
     def _where(self) -> str:

@@ -232,7 +232,8 @@ class Upstream(Wire):
         persists = parser.should_keep_alive()
         self.version = "1.1" if persists and "connection" not in fields else parser.get_http_version()
         if self._head_only:
-            # The parser cannot be told that no body follows; a new one is made for the next answer.
+            # The parser cannot be told that no body follows, so it is left behind.
+            self._parser = None
             self.persists = self.version == "1.1" and not closes(fields.get("connection", []))
             self.complete = self.ready = True
             return
@@ -316,7 +317,8 @@ class Upstream(Wire):
     def _parse(self, data: bytes) -> None:
         if not self.started:
             self.started = True
-            self._parser = httptools.HttpResponseParser(self)
+            if self._parser is None:
+                self._parser = httptools.HttpResponseParser(self)
         size = len(data)
         before = self.size
         try:
@@ -369,6 +371,7 @@ class Upstream(Wire):
         length = self._length
         if length is not None and length - self.size > BYPASS:
             self._remaining = length - self.size
+            self._parser = None
         elif length is None and not self._until_close:
             self._framing += framing
             if mostly_framing(self._framing, self.size):

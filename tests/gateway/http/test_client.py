@@ -652,3 +652,28 @@ async def test_closed_client_keeps_no_connection(script):
     (wire,) = client.pool(origin).idle
     client.close()
     assert wire.transport.is_closing()
+
+
+async def test_failed_and_cancelled_connects_give_their_place_back(script, free_port):
+    client = HttpClient(max_connections=1)
+    for _ in range(3):
+        with pytest.raises(ConnectFailed):
+            await client.send(Origin("http", "127.0.0.1", free_port), "GET", "/", Headers())
+    origin = await script(answer(OK))
+    for _ in range(3):
+        call = asyncio.create_task(client.send(origin, "GET", "/", Headers()))
+        await asyncio.sleep(0)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+    assert (await client.send(origin, "GET", "/", Headers())).body == b"ok"
+    client.close()
+
+
+async def test_origins_no_longer_called_are_forgotten(client, script):
+    origin = await script(answer(OK))
+    await client.send(origin, "GET", "/", Headers())
+    for number in range(3000):
+        client.pool(Origin("http", f"h{number}.example", 80))
+    assert len(client._pools) < 2000
+    assert len(client.pool(origin).idle) == 1
