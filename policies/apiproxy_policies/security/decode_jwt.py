@@ -49,7 +49,7 @@ class DecodeJWT(TokenPolicy):
         check_source(self.node, self.source, site)
 
     def compile(self, site: Site) -> StepFunction:
-        read = compile_source(self.source, site, malformed="InvalidToken")
+        read = compile_source(self.source, site)
         prefix, world = f"jwt.{self.name}.", site.world
 
         def decode_jwt(ctx: MessageContext) -> None:

@@ -12,7 +12,13 @@ from apiproxy_policies.security.jose.algorithms import (
     KEY_ENCRYPTION,
     Signing,
 )
-from apiproxy_policies.security.jose.claims import AdditionalClaims, AdditionalHeaders, check_names, collector
+from apiproxy_policies.security.jose.claims import (
+    AdditionalClaims,
+    AdditionalHeaders,
+    check_claim_names,
+    check_header_names,
+    collector,
+)
 from apiproxy_policies.security.jose.compact import encode, write_json
 from apiproxy_policies.security.jose.keys import (
     DirectKey,
@@ -161,8 +167,8 @@ class GenerateJWT(TokenPolicy):
     output: str = child("OutputVariable", default="", doc="jwt.{policy}.generated_jwt by default")
 
     def check(self, site: Site) -> None:
-        check_names(self.additional_claims, site)
-        check_names(self.additional_headers, site)
+        check_claim_names(self.additional_claims, site)
+        check_header_names(self.additional_headers, site)
         needed = self._needed()
         if self.algorithm is not None and self.algorithms is not None:
             site.warning(

@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Callable
 
 from apiproxy_policies.security.jose.keys import ENCODING, decode_secret, encode_base64
+from apiproxy_policies.security.templated import compile_templated
 from apiproxy_runtime.policy.api import (
     BOOLEAN,
     PAYLOAD,
@@ -15,7 +16,6 @@ from apiproxy_runtime.policy.api import (
     Kind,
     MessageContext,
     Policy,
-    Render,
     Site,
     StepFunction,
     Value,
@@ -37,8 +37,6 @@ _DIGESTS = {
     "md5": hashlib.md5,
 }
 _NAMES = ("SHA-1", "SHA-224", "SHA-256", "SHA-384", "SHA-512", "MD-5")
-#: Distinct templates that a policy remembers the compiled form of, where they come from a variable.
-_REMEMBERED = 256
 
 
 def _algorithm(name: str) -> str:
@@ -177,7 +175,9 @@ class HMAC(Policy):
 
     def compile(self, site: Site) -> StepFunction:
         digest = _DIGESTS[self.algorithm or "sha256"]
-        secret, message = self._secret(site), self._message(site)
+        assert self.message is not None
+        secret = self._secret(site)
+        message = compile_templated(self.message, site, lenient=self.lenient, unresolved=self._unresolved)
         expected = self._expected(site)
         encoding = self.output.encoding if self.output is not None else "base64"
         variable = (self.output.variable if self.output is not None else "") or f"hmac.{self.name}.output"
@@ -216,35 +216,6 @@ class HMAC(Policy):
             return key
 
         return secret
-
-    def _message(self, site: Site) -> Render:
-        assert self.message is not None
-        literal, ref = self.message.text or "", self.message.ref
-        fixed = self._template(literal, site)
-        if ref is None:
-            return fixed
-        get, compiled = site.getter(ref), dict[str, Render]()
-
-        def message(ctx: MessageContext) -> str:
-            found = get(ctx)
-            if found is None:
-                if literal or self.lenient:
-                    return fixed(ctx)
-                raise self._unresolved(ref)
-            source = text_of(found)
-            if "{" not in source:
-                return source
-            render = compiled.get(source)
-            if render is None:
-                if len(compiled) >= _REMEMBERED:
-                    compiled.clear()
-                render = compiled[source] = self._template(source, site)
-            return render(ctx)
-
-        return message
-
-    def _template(self, source: str, site: Site) -> Render:
-        return site.template(source, self.node, ignore_unresolved=self.lenient, unresolved=self._unresolved)
 
     def _expected(self, site: Site) -> Callable[[MessageContext], bytes] | None:
         if self.verification is None:

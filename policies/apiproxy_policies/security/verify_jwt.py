@@ -10,7 +10,8 @@ from apiproxy_policies.security.jose.algorithms import ALGORITHMS, KEY_ENCRYPTIO
 from apiproxy_policies.security.jose.claims import (
     AdditionalClaims,
     AdditionalHeaders,
-    check_names,
+    check_claim_names,
+    check_header_names,
     check_values,
     collector,
 )
@@ -34,7 +35,7 @@ from apiproxy_policies.security.jose.policy import (
     awaitable,
     report_missing,
 )
-from apiproxy_policies.security.jose.refused import Refused
+from apiproxy_policies.security.jose.refused import INVALID, Refused
 from apiproxy_policies.security.jose.settings import PERIOD, converted, resolver, split_list
 from apiproxy_policies.security.jose.source import check_source, compile_source
 from apiproxy_policies.security.jose.variables import (
@@ -167,8 +168,8 @@ class VerifyJWT(TokenPolicy):
         return fault
 
     def check(self, site: Site) -> None:
-        check_names(self.additional_claims, site)
-        check_names(self.additional_headers, site)
+        check_claim_names(self.additional_claims, site)
+        check_header_names(self.additional_headers, site)
         check_source(self.node, self.source, site)
         if len({algorithm.family for algorithm in self.algorithm}) > 1:
             names = ", ".join(algorithm.name for algorithm in self.algorithm)
@@ -222,7 +223,7 @@ class VerifyJWT(TokenPolicy):
     def compile(self, site: Site) -> StepFunction:
         if self.algorithm and self.algorithms is not None:
             return self._always_invalid()
-        read = compile_source(self.source, site, malformed="InvalidToken")
+        read = compile_source(self.source, site)
         key_type = self.algorithm[0].key_type if self.algorithm else ""
         element = required_choice(self._keys()[self._needed()])
         find = key_finder(element, site, lenient=self.lenient, key_type=key_type, use="sig")
@@ -296,7 +297,7 @@ class VerifyJWT(TokenPolicy):
             header, payload, signature = token.segments
             data = f"{header}.{payload}".encode("ascii")
             if not verifiers[token.header["alg"]](data, _decoded(signature), key):
-                raise Refused("InvalidToken")
+                raise Refused(INVALID)
             return b""
 
         return verify

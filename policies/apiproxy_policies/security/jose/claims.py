@@ -27,6 +27,8 @@ from apiproxy_runtime.policy.api import (
 REGISTERED_CLAIMS = frozenset(("kid", "iss", "sub", "aud", "iat", "exp", "nbf", "jti"))
 #: Headers that the policy writes itself.
 REGISTERED_HEADERS = frozenset(("alg", "typ"))
+#: A JWS has a type only when it is given one here.
+REGISTERED_JWS_HEADERS = frozenset(("alg",))
 _TYPES = one_of("string", "number", "boolean", "map")
 #: A claim whose variable is not set while IgnoreUnresolvedVariables is true.
 _LEFT_OUT = object()
@@ -115,18 +117,23 @@ class AdditionalHeaders(Element):
 Additional = AdditionalClaims | AdditionalHeaders
 
 
-def check_names(additional: Additional | None, site: Site) -> None:
-    """Report names that are not the author's to use."""
-    if additional is None:
-        return
-    of_claims = isinstance(additional, AdditionalClaims)
-    reserved = REGISTERED_CLAIMS if of_claims else REGISTERED_HEADERS
-    error = "InvalidNameForAdditionalClaim" if of_claims else "InvalidNameForAdditionalHeader"
-    for claim in additional.claims:
+def check_claim_names(additional: AdditionalClaims | None, site: Site) -> None:
+    """Report claims that have elements of their own."""
+    _check_names(additional, REGISTERED_CLAIMS, "InvalidNameForAdditionalClaim", site)
+
+
+def check_header_names(
+    additional: AdditionalHeaders | None, site: Site, reserved: frozenset[str] = REGISTERED_HEADERS
+) -> None:
+    """Report headers that the policy writes itself."""
+    _check_names(additional, reserved, "InvalidNameForAdditionalHeader", site)
+
+
+def _check_names(additional: Additional | None, reserved: frozenset[str], error: str, site: Site) -> None:
+    for claim in additional.claims if additional is not None else ():
         if claim.name in reserved:
-            site.error(
-                claim.node, error, "It is set by the policy, or has an element of its own.", name=claim.name
-            )
+            cure = "It is set by the policy, or has an element of its own."
+            site.error(claim.node, error, cure, name=claim.name)
 
 
 def collector(additional: Additional | None, site: Site, *, lenient: bool) -> Collect | None:

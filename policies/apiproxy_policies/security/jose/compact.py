@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NoReturn
 
-from apiproxy_policies.security.jose.refused import Refused
+from apiproxy_policies.security.jose.refused import INVALID, Refused
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 #: base64url to base64; what is no base64url becomes a byte that base64 does not know
@@ -80,7 +80,7 @@ class Token:
 def read_token(text: str) -> Token:
     """Take a token apart.
 
-    Raises Refused: FailedToDecode without three or five parts, InvalidToken when the header is not base64url (what
+    Raises Refused: FailedToDecode without three or five parts, INVALID when the header is not base64url (what
     deployments answer to a token that still has its `Bearer ` before it), InvalidJsonFormat when it is not JSON.
     """
     segments = text.split(".", 5)
@@ -94,7 +94,7 @@ def _read_header(segment: str) -> tuple[dict[str, Any], str]:
     try:
         data = decode(segment)
     except ValueError:
-        raise Refused("InvalidToken") from None
+        raise Refused(INVALID) from None
     try:
         text = data.decode("utf-8")
         return read_object(text), text

@@ -22,7 +22,7 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from apiproxy_policies.security.jose.algorithms import CONTENT_ENCRYPTION, WRAPPING_BYTES, Signing
-from apiproxy_policies.security.jose.refused import Refused
+from apiproxy_policies.security.jose.refused import INVALID, Refused
 
 #: least size of RSA keys (RFC 7518, sections 3.3 and 4.2)
 RSA_BITS = 2048
@@ -195,14 +195,14 @@ def encrypt(header: dict[str, Any], plaintext: bytes, key: Key) -> str:
 def decrypt(text: str, header: dict[str, Any], key: Key) -> bytes:
     """The plaintext of a compact JWE whose header is known to be acceptable.
 
-    Raises Refused: InvalidToken when key and token do not belong together, and what `fit_for_encryption` raises.
+    Raises Refused: INVALID when key and token do not belong together, and what `fit_for_encryption` raises.
     """
     fit_for_encryption(header["alg"], header["enc"], key, "InvalidPrivateKey")
     iterations = header.get("p2c")
     if isinstance(iterations, int) and iterations > MOST_ITERATIONS:
-        raise Refused("InvalidToken")
+        raise Refused(INVALID)
     try:
         plaintext = jwe.decrypt_compact(text, key.native, registry=_registry(header)).plaintext
     except (ValueError, TypeError, KeyError, JoseError, AssertionError, InvalidTag):
-        raise Refused("InvalidToken") from None
+        raise Refused(INVALID) from None
     return plaintext or b""

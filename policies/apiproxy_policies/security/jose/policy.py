@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from types import CoroutineType
 from typing import Any, ClassVar
 
-from apiproxy_policies.security.jose.refused import Refused
+from apiproxy_policies.security.jose.refused import INVALID, Refused
 from apiproxy_runtime.policy.api import (
     Answer,
     Fault,
@@ -155,10 +155,15 @@ JWS_DEPLOY_ERRORS = {
 
 
 class TokenPolicy(Policy):
-    """Base of the policies for JWT and JWS. `marker` is JWT or JWS, as in the variable `JWT.failed`."""
+    """Base of the policies for JWT and JWS.
+
+    marker   JWT or JWS, as in the variable `JWT.failed`
+    invalid  name of the fault for a token that is not genuine
+    """
 
     family = "security"
     marker: ClassVar[str] = "JWT"
+    invalid: ClassVar[str] = "InvalidToken"
 
     def failed_variables(self) -> tuple[str, ...]:
         return (f"{self.prefix}.{self.name}.failed", f"{self.marker}.failed")
@@ -193,7 +198,7 @@ class TokenPolicy(Policy):
 
     def _fault_of(self, error: Exception) -> Fault:
         if isinstance(error, Refused):
-            return self.fault(error.name, **error.values)
+            return self.fault(self.invalid if error.name == INVALID else error.name, **error.values)
         logger.error("Step %s (%s) failed unexpectedly", self.name, self.tag, exc_info=error)
         return self.fault("UnknownException")
 

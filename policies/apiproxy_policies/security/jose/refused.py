@@ -10,3 +10,7 @@ class Refused(Exception):
         super().__init__(name)
         self.name = name
         self.values = values
+
+
+#: The name of a refusal that JWT calls InvalidToken and JWS InvalidJws.
+INVALID = "Invalid"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from apiproxy_policies.security.jose.refused import Refused
+from apiproxy_policies.security.jose.refused import INVALID, Refused
 from apiproxy_runtime.policy.api import MessageContext, Node, Site, text_of
 
 DEFAULT = "request.header.authorization"
@@ -22,12 +22,12 @@ def check_source(node: Node, source: str | None, site: Site) -> None:
         )
 
 
-def compile_source(source: str | None, site: Site, *, malformed: str) -> Callable[[MessageContext], str]:
+def compile_source(source: str | None, site: Site) -> Callable[[MessageContext], str]:
     """What reads the token.
 
     From the Authorization header `Bearer ` is required and cut off, also when <Source> names that header itself;
     any other variable must hold the bare token (seen in live answers). The function raises Refused:
-    FailedToResolveVariable when the variable is not set, `malformed` when the header holds no bearer token.
+    FailedToResolveVariable when the variable is not set, INVALID when the header holds no bearer token.
     """
     name = source or DEFAULT
     get = site.getter(name)
@@ -41,7 +41,7 @@ def compile_source(source: str | None, site: Site, *, malformed: str) -> Callabl
         if not bearer:
             return token
         if token[: len(_BEARER)].lower() != _BEARER:
-            raise Refused(malformed)
+            raise Refused(INVALID)
         return token[len(_BEARER) :].strip()
 
     return read
