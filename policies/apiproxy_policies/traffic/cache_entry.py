@@ -32,6 +32,7 @@ from apiproxy_runtime.policy.api import (
     Value,
     after_seconds,
     at_time_of_day,
+    attribute,
     cache_key,
     child,
     key_prefix,
@@ -56,8 +57,8 @@ INVALID_REFERENCE = (
 class KeyFragment(Element):
     """A part of the key: the variable of `ref`, else the text."""
 
-    ignored = ()
     value: Value[str] = text(ref=True)
+    type: str | None = attribute("type", doc="deprecated, no effect")
 
 
 class CacheKey(Element):
