@@ -114,7 +114,19 @@ async def test_the_journal_is_written_after_the_client_has_its_answer(
     client: aiohttp.ClientSession, url: str, sample: tuple[Copy, Started]
 ):
     await get(client, f"{url}/1001", **{"X-Correlation-Id": "for-the-journal"})
-    await asyncio.to_thread(sample[1].wait_for, "print for-the-journal", 5)
+    journal = sample[0].folder / ".apiproxy/records/cloud-logging.jsonl"
+    for _ in range(100):
+        if journal.exists() and "for-the-journal" in journal.read_text():
+            break
+        await asyncio.sleep(0.05)
+    entry = json.loads(next(line for line in journal.read_text().splitlines() if "for-the-journal" in line))
+    assert entry["logName"] == "projects/hybrid/logs/orders"
+    assert entry["jsonPayload"] == {
+        "correlation": "for-the-journal",
+        "request": "GET /1001",
+        "status": 200,
+    }
+    await asyncio.to_thread(sample[1].wait_for, "* ML-Journal (MessageLogging)", 5)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
