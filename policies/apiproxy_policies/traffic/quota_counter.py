@@ -305,6 +305,8 @@ def compile_weight(
 
 def whole_number(value: object) -> int | None:
     """A variable's value as an integer; None when it is none."""
+    if value is None:
+        return None
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     try:
@@ -331,15 +333,20 @@ class Report:
     def __call__(
         self, ctx: MessageContext, count: Count, limit: int, identifier: str, class_name: str | None
     ) -> None:
-        available = limit - count.used
-        counts = (
-            limit,
-            count.used,
-            available if available > 0 else 0,
-            0 if count.allowed else 1,
-            count.exceeded,
-        )
-        values = zip(self._names, (*counts, round(count.expires * 1000), identifier), strict=True)
-        self._assign(ctx, dict(values))
+        passed, number, refused, expires = count
+        available = limit - number if limit > number else 0
+        exceeded = 0 if passed else 1
+        allowed_count, used, left, exceed, total, expiry, identified = self._names
+        values: dict[str, object] = {
+            allowed_count: limit,
+            used: number,
+            left: available,
+            exceed: exceeded,
+            total: refused,
+            expiry: round(expires * 1000),
+            identified: identifier,
+        }
+        self._assign(ctx, values)
         if class_name is not None:
-            self._assign(ctx, dict(zip(self._class_names, (class_name, *counts), strict=True)))
+            counts = (class_name, limit, number, available, exceeded, refused)
+            self._assign(ctx, dict(zip(self._class_names, counts, strict=True)))
