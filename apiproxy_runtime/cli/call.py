@@ -11,7 +11,6 @@ from apiproxy_runtime.bundle.finding import DeployError
 from apiproxy_runtime.cli.serve import report, run_loop
 from apiproxy_runtime.cli.trace import TextTrace
 from apiproxy_runtime.cli.workload import Loaded, load
-from apiproxy_runtime.gateway.compression import wire_body
 from apiproxy_runtime.gateway.egress import read_connect_to
 from apiproxy_runtime.gateway.runtime import Runtime
 from apiproxy_runtime.message.context import Client, MessageContext
@@ -103,9 +102,7 @@ async def call(
         async for chunk in response.stream:
             sys.stdout.buffer.write(chunk)
     else:
-        sys.stdout.buffer.write(
-            wire_body(response) if "content-encoding" not in response.headers.fields else response.body
-        )
+        sys.stdout.buffer.write(response.body)
     sys.stdout.buffer.write(b"\n")
     sys.stdout.buffer.flush()
     await runtime.close()

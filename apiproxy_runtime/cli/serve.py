@@ -21,6 +21,7 @@ from apiproxy_runtime.cli.watch import watch_files
 from apiproxy_runtime.cli.workload import Loaded, load
 from apiproxy_runtime.gateway.egress import read_connect_to
 from apiproxy_runtime.gateway.gateway import render_refusal
+from apiproxy_runtime.gateway.http.heap import keep_freed_memory
 from apiproxy_runtime.gateway.http.limits import Limits
 from apiproxy_runtime.gateway.http.server import Server
 from apiproxy_runtime.gateway.runtime import Deployed, Runtime
@@ -123,6 +124,7 @@ async def listen(options: argparse.Namespace, loaded: Loaded, runtime: Runtime, 
     watching = None
     if options.watch:
         watching = loop.create_task(watch_files(options.paths, lambda: redeploy(options, runtime)))
+    keep_freed_memory()
     # what is deployed lives as long as the process: the collector need not look at it again
     gc.collect()
     gc.freeze()

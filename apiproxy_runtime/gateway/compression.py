@@ -26,10 +26,10 @@ def decode_body(message: Message, limit: int) -> None:
         message.encoded = raw
 
 
-def wire_body(message: Message) -> bytes:
-    """The body as it goes out under the message's Content-Encoding."""
+def wire_body(message: Message) -> bytes | list[bytes]:
+    """The body as it goes out under the message's Content-Encoding, perhaps in pieces."""
     if "content-encoding" not in message.headers.fields:
-        return message.body
+        return message.pieces
     if message.encoded is not None:
         return message.encoded
     body = message.body

@@ -129,7 +129,7 @@ class HttpEgress:
         if origin is None:
             origin = self._origin(origin_text, way, tls)
         request = call.request
-        body: AsyncIterator[bytes] | bytes | None = request.stream
+        body: AsyncIterator[bytes] | bytes | list[bytes] | None = request.stream
         if body is None:
             body = wire_body(request)
         if not body and request.verb in _NO_BODY:
@@ -188,10 +188,10 @@ class HttpEgress:
 def as_message(response: Response, call: Call) -> Message:
     """The response as a message. Raises CallFailed for a body that is not what its Content-Encoding says."""
     headers: Headers = response.headers
-    message = Message(False, headers, response.body)
+    message = Message(False, headers, response.parts)
     message.status = response.status
     message.reason = response.reason
-    if response.streaming:
+    if response.streamed:
         message.stream = response.chunks()
     elif "content-encoding" in headers.fields:
         try:

@@ -134,10 +134,12 @@ class Message:
     reason: str | None = None
     version = "1.1"
 
-    def __init__(self, is_request: bool, headers: Headers | None = None, body: bytes = b"") -> None:
+    def __init__(
+        self, is_request: bool, headers: Headers | None = None, body: bytes | list[bytes] = b""
+    ) -> None:
         self.is_request = is_request
         self.headers = headers if headers is not None else Headers()
-        self._body: bytes = body
+        self._body: Any = body
         if not is_request:
             self.version = "HTTP/1.1"
 
@@ -157,16 +159,26 @@ class Message:
 
     @property
     def body(self) -> bytes:
-        """The body; a form changed through its parameters is written out first."""
-        if self._form is not None and self._body is _UNSET:
-            self._body = self._form.encode().encode()
-        return self._body
+        """The body; a form changed through its parameters is written out first, pieces are joined."""
+        held = self._body
+        if held.__class__ is list:
+            held = self._body = b"".join(held)
+        elif held is _UNSET and self._form is not None:
+            held = self._body = self._form.encode().encode()
+        body: bytes = held
+        return body
 
     @body.setter
     def body(self, data: bytes) -> None:
         self._body = data
         self._text = self._json = self._xml = _UNSET
         self._form = self.encoded = None
+
+    @property
+    def pieces(self) -> bytes | list[bytes]:
+        """The body as it came, in pieces when nobody has asked for the whole of it; not to be changed."""
+        body: bytes | list[bytes] = self._body if self._body.__class__ is list else self.body
+        return body
 
     @property
     def content(self) -> str:

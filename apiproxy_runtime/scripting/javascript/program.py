@@ -85,7 +85,6 @@ class JavaScriptProgram:
         Raises ScriptFailed or ScriptTimedOut, here or from the awaitable.
         """
         realm = self._realm(ctx)
-        realm.host.ctx, realm.host.policy = ctx, self.policy
         if not self.waits:
             self._complete(realm, ctx)
             return None
@@ -96,30 +95,42 @@ class JavaScriptProgram:
     # ---- contexts
 
     def _realm(self, ctx: MessageContext) -> Realm:
+        """A context for a run, with everything the scripts need in it."""
+        real = ctx.world.__class__ is World
         if self.sources.has_session:
-            session = ctx.session
-            if session is None:
-                session = ctx.session = {}
-            realm: Realm | None = session.get(_SESSION)
-            if realm is None:
-                realm = session[_SESSION] = Realm(self._send)
-                realm.open_session()
-            realm.load(self.sources, self.properties, frozen_world=ctx.world.__class__ is not World)
-            realm.define(self.sources)
-            realm.settle()
-            return realm
-        if not self.shareable or ctx.world.__class__ is not World:
-            realm = Realm(self._send)
-            realm.load(self.sources, self.properties, frozen_world=ctx.world.__class__ is not World)
+            return self._session_realm(ctx, real)
+        if not self.shareable or not real:
+            realm = self._new(ctx)
+            realm.load(self.sources, self.properties, frozen_world=not real)
             realm.expose(self.sources)
             return realm
         if self._idle:
-            return self._idle.pop()
-        realm = Realm(self._send)
+            realm = self._idle.pop()
+            realm.host.ctx = ctx
+            return realm
+        realm = self._new(ctx)
         realm.load(self.sources, self.properties)
         realm.lock_down()
         realm.define(self.sources)
         realm.settle()
+        return realm
+
+    def _session_realm(self, ctx: MessageContext, real: bool) -> Realm:
+        if ctx.session is None:
+            ctx.session = {}
+        realm: Realm | None = ctx.session.get(_SESSION)
+        if realm is None:
+            realm = ctx.session[_SESSION] = self._new(ctx)
+            realm.open_session()
+        realm.host.ctx, realm.host.policy = ctx, self.policy
+        realm.load(self.sources, self.properties, frozen_world=not real)
+        realm.define(self.sources)
+        realm.settle()
+        return realm
+
+    def _new(self, ctx: MessageContext) -> Realm:
+        realm = Realm(self._send)
+        realm.host.ctx, realm.host.policy = ctx, self.policy
         return realm
 
     def _leave(self, realm: Realm) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 from apiproxy_runtime.scripting.javascript.engine import Engine, Primitive, Value
 from apiproxy_runtime.scripting.javascript.host import Host, thrown
 from apiproxy_runtime.scripting.javascript.http import Exchanges, Send, suspend
-from apiproxy_runtime.scripting.javascript.source import Sources
-from apiproxy_runtime.scripting.javascript.values import text_from_script
+from apiproxy_runtime.scripting.javascript.source import SLOW, Sources
+from apiproxy_runtime.scripting.javascript.values import GIVEN_UP, text_from_script
 from apiproxy_runtime.scripting.javascript.wording import rhino_wording
 
 #: seconds that a script gets to go on after a wait, even if it has used up its time
@@ -76,6 +76,12 @@ class Realm:
             self._loaded.add(part)
             self._do("part", self.engine.function(prelude(part)))
 
+    def _bound(self, names: str) -> None:
+        """Have built-ins that may work long on one call make themselves heard by the time limit."""
+        if names:
+            self._part("bounded")
+            self._do("bound", names)
+
     def _load(self, part: str) -> Primitive:
         """Host function: the prelude needs another of its parts."""
         try:
@@ -91,11 +97,13 @@ class Realm:
         """Give scripts a `context.session` that lasts as long as the realm."""
         self._part("shared")
         self._part("rhino")
+        self._bound(",".join(SLOW))
         self._do("openSession")
 
     def lock_down(self) -> None:
         """Freeze the built-ins: the realm will serve many requests."""
         self.shared = True
+        self._bound(",".join(SLOW))
         for part in ("rhino", "shared", "values", "errors", "message", "lockdown"):
             self._part(part)
 
@@ -107,6 +115,7 @@ class Realm:
 
     def expose(self, sources: Sources) -> None:
         """Make the runtime's names globals, for scripts that are evaluated as such."""
+        self._bound(sources.slow)
         if sources.names:
             self._do("record", "names", json.dumps(sources.names))
             self._do("expose", self._do("get", "names"))
@@ -160,10 +169,10 @@ class Realm:
         self._budget -= time.process_time() - self._since
         try:
             suspend(self.host.exchanges.wait(number, milliseconds))
-        except BaseException as error:
-            # whatever the script makes of it, it shall end: the next thing it does is interrupted
+        except BaseException:
+            # cancelled: the prelude turns idly until the limit, which is over, interrupts the script
             self.engine.arm(0.0)
-            return thrown(error)
+            return GIVEN_UP
         self._since = time.process_time()
         self.engine.arm(max(self._budget, _LEAST))
         return None

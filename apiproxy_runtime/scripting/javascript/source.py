@@ -68,6 +68,35 @@ _NOT_IN_RHINO = frozenset(
         "InternalError",
     )
 )
+#: Built-ins whose work grows with their input; see the part `bounded`.
+SLOW = frozenset(
+    (
+        "sort",
+        "join",
+        "slice",
+        "concat",
+        "indexOf",
+        "lastIndexOf",
+        "includes",
+        "reverse",
+        "fill",
+        "splice",
+        "shift",
+        "unshift",
+        "flat",
+        "split",
+        "replace",
+        "replaceAll",
+        "repeat",
+        "padStart",
+        "padEnd",
+        "toUpperCase",
+        "toLowerCase",
+        "trim",
+        "parse",
+        "stringify",
+    )
+)
 _BUILT_INS = (
     r"(?<![.\w$])(?:Object|Array|String|Number|Boolean|Date|RegExp|Function|Math|JSON|Symbol|Map|Set|WeakMap|WeakSet"
     r"|Promise|Reflect|Proxy|BigInt|ArrayBuffer|DataView|(?:Eval|Range|Reference|Syntax|Type|URI)?Error"
@@ -167,6 +196,11 @@ class Sources:
         if self.words & _NOT_IN_RHINO:
             parts.add("rhino")
         return [part for part in ("rhino", "message", "http", "crypto", "e4x") if part in parts]
+
+    @cached_property
+    def slow(self) -> str:
+        """The built-ins that the scripts use and whose work grows with their input, separated by commas."""
+        return ",".join(sorted(self.words & SLOW))
 
     @cached_property
     def waits(self) -> bool:

@@ -1,7 +1,8 @@
 """How values cross between flow variables and scripts.
 
 The engine hands over text, numbers, booleans and null. Everything else, and text that the engine would damage, goes as
-text behind a mark: `\\x01` and a letter (S text, L list, J JSON, M message, E error).
+text behind a mark: `\\x01` and a letter (S text, L list, J JSON, M message, E error, X end of
+the script).
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any
 from apiproxy_runtime.message.text import text_of
 
 MARK = "\x01"
+#: What a wait that was given up gives: the script shall not go on.
+GIVEN_UP = MARK + "X"
 
 
 class ScriptValue:

@@ -51,7 +51,7 @@ class PythonProgram:
         self.seconds = limit_ms / 1000
         self._host = host
         self._learned: dict[str, Getter] = {}
-        weakref.finalize(self, host.forget, self.number)
+        weakref.finalize(self, host.forget, self.number).atexit = False
 
     async def run(self, ctx: MessageContext) -> None:
         """Run the scripts. Raises ScriptFailed, ScriptTimedOut or WorkerLost."""

@@ -71,7 +71,6 @@ class OAuthV2(Policy):
     docs = "https://cloud.google.com/apigee/docs/api-platform/reference/policies/oauthv2-policy"
     faults = FAULTS
     deploy_errors = {
-        "OperationRequired": "OAuthV2 {policy}: an Operation must be given",
         "InvalidOperation": 'OAuthV2 {policy}: invalid operation "{value}"',
         "InvalidValueForExpiresIn": 'OAuthV2 {policy}: invalid value "{value}" for ExpiresIn',
         "InvalidValueForRefreshTokenExpiresIn": 'OAuthV2 {policy}: invalid value "{value}" for RefreshTokenExpiresIn',
@@ -237,13 +236,15 @@ class OAuthV2(Policy):
     def check(self, site: Site) -> None:
         operation = self.operation
         if operation is None:
-            if not any(child.tag == "Operation" and child.text.strip() for child in self.node.children):
-                site.error(
-                    self.node,
-                    "OperationRequired",
-                    "Write <Operation>GenerateAccessToken</Operation>, or another.",
-                )
-            return
+            if any(child.tag == "Operation" and child.text.strip() for child in self.node.children):
+                return
+            site.warning(
+                self.node,
+                "OperationRequired",
+                f"OAuthV2 {self.name}: an Operation must be given; it is taken to be GenerateAccessToken",
+                "Write <Operation>GenerateAccessToken</Operation>, or another.",
+            )
+            operation = self.operation = "GenerateAccessToken"
         if self.expires_in is not None and operation not in (*ISSUING, "GenerateAuthorizationCode"):
             self._not_applicable(site, "ExpiresIn")
         if self.refresh_token_expires_in is not None and operation not in (

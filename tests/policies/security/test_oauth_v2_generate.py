@@ -57,7 +57,7 @@ def using(request: pytest.FixtureRequest) -> Services:
     ("xml", "errors"),
     [
         (generate(RESPONSE), []),
-        ('<OAuthV2 name="O"/>', ["OperationRequired"]),
+        ('<OAuthV2 name="O"/>', []),
         (oauth("Frobnicate"), ["InvalidOperation"]),
         (oauth("verifyaccesstoken"), []),
         (generate("<ExpiresIn>-1</ExpiresIn>"), []),

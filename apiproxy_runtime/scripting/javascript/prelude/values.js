@@ -29,6 +29,7 @@
       case 'L': return Object.setPrototypeOf(parse(rest), Collection);
       case 'J': return parse(rest);
       case 'M': $.need('message'); return $.message(rest);
+      case 'X': for (;;);
       default: throw new Error(rest);
     }
   };
