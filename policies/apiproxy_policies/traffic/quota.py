@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from apiproxy_policies.traffic.quota_counter import (
-    SECONDS,
-    TIME_UNIT,
-    UNITS,
-    Allow,
-    AsynchronousConfiguration,
-    Class,
     Counters,
-    Limit,
-    Period,
     Reference,
     Report,
     compile_identifier,
-    compile_limit,
-    compile_period,
     compile_weight,
     counter_key,
-    start_time,
-    whole_number,
 )
+from apiproxy_policies.traffic.quota_terms import (
+    Allow,
+    AsynchronousConfiguration,
+    Class,
+    FindTerms,
+    Period,
+    UseQuotaConfigInAPIProduct,
+    compile_limit,
+    compile_period,
+    policy_terms,
+    product_terms,
+)
+from apiproxy_policies.traffic.quota_window import TIME_UNIT, UNITS, start_time
 from apiproxy_runtime.policy.api import (
     BOOLEAN,
     INTEGER,
     Answer,
     Count,
-    Element,
-    Getter,
     MessageContext,
     Policy,
     Site,
@@ -41,7 +40,6 @@ from apiproxy_runtime.policy.api import (
     child,
     fault_table,
     nested,
-    text_of,
     then,
 )
 
@@ -49,35 +47,8 @@ from apiproxy_runtime.policy.api import (
 _BEYOND = 2**52
 
 
-class DefaultConfig(Element):
-    """What holds when the product says nothing."""
-
-    allow: Allow | None = nested("Allow", Allow, doc="how many messages")
-    interval: Value[int] | None = child("Interval", INTEGER, ref=True, doc="how many units")
-    time_unit: Value[str] | None = child("TimeUnit", TIME_UNIT, ref=True, doc="unit of time")
-
-
-class UseQuotaConfigInAPIProduct(Element):
-    """Takes the limit from the product that the step's policy has found."""
-
-    step_name: str = attribute("stepName", default="", doc="the VerifyAPIKey or OAuthV2 policy")
-    default: DefaultConfig | None = nested("DefaultConfig", DefaultConfig, doc="for products without quota")
-
-
-class Terms(NamedTuple):
-    """What counts for one message; `extra` sets products and operations apart."""
-
-    limit: int
-    class_name: str | None
-    interval: int
-    unit: str
-    extra: str = ""
-
-
 Weight = Callable[[MessageContext], int]
 FindPart = Callable[[MessageContext], str]
-#: The terms of a message; None when its product sets no quota.
-FindTerms = Callable[[MessageContext], Terms | None]
 
 
 class Quota(Policy):
@@ -312,8 +283,8 @@ class Quota(Policy):
         """Limit, class and window of a message. The function raises the faults of Interval and TimeUnit."""
         classes = self.classes or (self.allow.classes if self.allow is not None else None)
         if self.product is not None:
-            return self._product_terms(site, self.product)
-        return _terms(
+            return product_terms(self.product, self.product_quota, site, self._period)
+        return policy_terms(
             compile_limit(self.allow, classes, site), self._period(self.interval, self.time_unit, site)
         )
 
@@ -326,50 +297,6 @@ class Quota(Policy):
             lambda reference: self.fault(
                 "FailedToResolveQuotaIntervalTimeUnitReference", reference=reference
             ),
-        )
-
-    def _product_terms(self, site: Site, product: UseQuotaConfigInAPIProduct) -> FindTerms:
-        source = site.bundle.policies.get(product.step_name)
-        prefixes = [f"verifyapikey.{product.step_name}.", ""]
-        if source is not None and source.element == "VerifyAPIKey":
-            prefixes.pop()
-        quotas = [
-            tuple(
-                site.getter(f"{prefix}{self.product_quota}.{part}")
-                for part in ("limit", "interval", "timeunit")
-            )
-            for prefix in prefixes
-        ]
-        names = (
-            "apiproduct.name",
-            "developer.app.id",
-            "apiproduct.operation",
-            "apiproduct.operation.resource",
-        )
-        parts: list[Getter] = [site.getter(name) for name in (*names, "apiproduct.operation.methods")]
-        default = self._default_terms(site, product.default)
-
-        def find(ctx: MessageContext) -> Terms | None:
-            extra = "\0".join(text_of(part(ctx)) for part in parts)
-            for limit_of, interval_of, unit_of in quotas:
-                limit = whole_number(limit_of(ctx))
-                interval = whole_number(interval_of(ctx))
-                unit = text_of(unit_of(ctx)).lower()
-                if limit is not None and interval and unit in SECONDS:
-                    return Terms(limit, None, interval, unit, extra)
-            found = default(ctx)
-            return found._replace(extra=extra) if found is not None else None
-
-        return find
-
-    def _default_terms(self, site: Site, default: DefaultConfig | None) -> FindTerms:
-        if default is None or default.allow is None:
-            return lambda ctx: None
-        allow = default.allow
-        if allow.count is None and allow.text is not None:
-            allow.count = allow.text.literal
-        return _terms(
-            compile_limit(allow, allow.classes, site), self._period(default.interval, default.time_unit, site)
         )
 
     def weight(self, site: Site) -> Weight | None:
@@ -421,10 +348,3 @@ class Quota(Policy):
             return then(counters.add(ctx, key, weight, ceiling, interval, unit), settle)
 
         return quota
-
-
-def _terms(limit_of: Limit, period_of: Period) -> FindTerms:
-    def find(ctx: MessageContext) -> Terms:
-        return Terms(*limit_of(ctx), *period_of(ctx))
-
-    return find

@@ -6,14 +6,15 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from apiproxy_policies.traffic.quota import FindTerms, Quota
+from apiproxy_policies.traffic.quota import Quota
 from apiproxy_policies.traffic.quota_counter import (
     NO_IDENTIFIER,
     Counters,
     counter_key,
-    start_time,
     whole_number,
 )
+from apiproxy_policies.traffic.quota_terms import FindTerms
+from apiproxy_policies.traffic.quota_window import start_time
 from apiproxy_runtime.policy.api import (
     VARIABLE,
     Element,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from apiproxy_policies.traffic.quota_counter import calendar_end, clock_end, start_time
+from apiproxy_policies.traffic.quota_window import calendar_end, clock_end, start_time
 
 from apiproxy_runtime.bundle.finding import Findings
 from apiproxy_runtime.bundle.testdata import TestData, read_test_files
