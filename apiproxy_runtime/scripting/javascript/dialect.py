@@ -20,6 +20,26 @@ def rewrite(text: str) -> str:
     return "".join(texts)
 
 
+def relax(text: str) -> str:
+    """The script without strict mode, character for character as long.
+
+    Rhino accepts the directive, but functions still get the global object as `this`, and names that nobody declared
+    can be assigned to (measured with Rhino 1.7.14); libraries rely on both.
+    """
+    if "use strict" not in text:
+        return text
+    tokens = tokenize(text)
+    texts = [token.text for token in tokens]
+    before = ""
+    for index, token in enumerate(tokens):
+        if token.kind in _IGNORED:
+            continue
+        if token.text[1:-1] == "use strict" and token.kind == "string" and before in ("", "{", "}", ";"):
+            texts[index] = token.text.replace("use strict", "use Strict")
+        before = token.text
+    return "".join(texts)
+
+
 def _next(tokens: list[Token], index: int) -> int:
     """The next token that is neither blank nor comment; the number of tokens at the end."""
     index += 1

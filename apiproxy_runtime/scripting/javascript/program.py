@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Sequence
 import greenlet
 
 from apiproxy_runtime.message.context import MessageContext
-from apiproxy_runtime.scripting.javascript.dialect import rewrite
+from apiproxy_runtime.scripting.javascript.dialect import relax, rewrite
 from apiproxy_runtime.scripting.javascript.engine import (
     Engine,
     Interrupted,
@@ -24,7 +24,7 @@ from apiproxy_runtime.scripting.javascript.engine import (
 )
 from apiproxy_runtime.scripting.javascript.http import Send, Spawn, drive, finish, suspend
 from apiproxy_runtime.scripting.javascript.realm import Realm
-from apiproxy_runtime.scripting.javascript.source import Script, ScriptError, Sources, is_strict
+from apiproxy_runtime.scripting.javascript.source import Script, ScriptError, Sources
 from apiproxy_runtime.world import World
 
 __all__ = ["JavaScriptProgram", "Script", "ScriptError", "ScriptFailed", "ScriptTimedOut", "compile_script"]
@@ -35,6 +35,8 @@ UNLIMITED_MS = 5000
 _IDLE = 4
 #: Where transactions keep the context of scripts that use `context.session`.
 _SESSION = "javascript"
+#: Put before a script that shall be read but not run.
+_READ_ONLY = "throw '$read';"
 _PLACE = re.compile(r"<input>:(\d+):(\d+)")
 _FRAME = re.compile(r"\tat (.+?):(\d+)(?: \(|$)", re.MULTILINE)
 
@@ -236,10 +238,10 @@ def compile_script(
 
 
 def _checked(script: Script) -> Script:
-    text = script.text.removeprefix("\ufeff")
+    text = relax(script.text.removeprefix("\ufeff"))
     error = _syntax_error(script.name, text)
     if error is None:
-        return script if text is script.text else Script(script.name, text)
+        return Script(script.name, text)
     rewritten = rewrite(text)
     if rewritten == text or _syntax_error(script.name, rewritten) is not None:
         raise error
@@ -248,17 +250,16 @@ def _checked(script: Script) -> Script:
 
 def _syntax_error(name: str, text: str) -> ScriptError | None:
     """What is wrong with a script. It is evaluated behind a `throw`, so that it is read but does not run."""
-    strict = "'use strict';" if is_strict(text) else ""
     engine = Engine()
     try:
-        engine.eval(f"{strict}throw '$read';{text}")
+        engine.eval(_READ_ONLY + text)
     except JavaScriptError as error:
         if error.text == "$read":
             return None
         place = _PLACE.search(error.stack)
         line, column = (int(place[1]), int(place[2])) if place is not None else (1, 1)
         if line == 1:
-            column = max(column - len(strict) - len("throw '$read';"), 1)
+            column = max(column - len(_READ_ONLY), 1)
         return ScriptError(name, line, column, error.text)
     except ValueError:
         line = text.count("\n", 0, text.index("\0")) + 1 if "\0" in text else 1

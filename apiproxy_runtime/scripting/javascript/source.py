@@ -126,7 +126,6 @@ _UNSHAREABLE = re.compile(
 _DECLARED = re.compile(r"\b(?:var|let|const|function|class)\s+([\w$]+)|,\s*([\w$]+)\s*=")
 _OF_THIS = re.compile(r"\bthis\s*\.\s*([\w$]+)")
 _FUNCTION = re.compile(r"\bfunction\s+([\w$]+)")
-_STRICT = re.compile(r"^(?:\s|//[^\n]*|/\*.*?\*/)*(?:'use strict'|\"use strict\")", re.DOTALL)
 
 
 class Sources:
@@ -218,8 +217,6 @@ class Sources:
         if _UNSHAREABLE.search(code):
             return False
         if len(self.scripts) > 1:
-            if any(_STRICT.match(script.text) for script in self.scripts):
-                return False
             functions = [name for tokens in self._tokens for name in set(_FUNCTION.findall(bare(tokens)))]
             if len(functions) != len(set(functions)):
                 return False
@@ -241,7 +238,3 @@ class Sources:
                 for match in re.finditer(r"\bthrow\b(?!\s*new\b)", code)
             ]
         return found[0] if len(found) == 1 else None
-
-
-def is_strict(text: str) -> bool:
-    return _STRICT.match(text) is not None

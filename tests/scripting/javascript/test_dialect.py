@@ -1,0 +1,150 @@
+"""Rhino's dialect: what it is rewritten to, and E4X."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apiproxy_runtime.scripting.javascript.dialect import rewrite
+from apiproxy_runtime.scripting.javascript.tokens import bare, tokenize
+from tests.scripting.javascript.scripts import answer, context, failure_of, run, value_of
+
+RSS = """<?xml version="1.0"?>
+<rss xmlns:w="urn:weather" version="2">
+  <!-- yesterday's -->
+  <channel>
+    <title>Rain &amp; wind</title>
+    <item id="1"><w:condition temp="54" text="Light Rain"/></item>
+    <item id="2"><name>second</name></item>
+  </channel>
+</rss>"""
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("rss.channel.title", "Rain & wind"),
+        ("rss.channel.item.length()", 2),
+        ("rss.channel.item[1].@id", "2"),
+        ("rss.@version", "2"),
+        ("rss['@version']", "2"),
+        ("rss..item.@id.toXMLString()", "1\n2"),
+        ("rss.channel.item.w::condition.@temp.toXMLString()", "54"),
+        ("rss..w::condition.@text", "Light Rain"),
+        ("rss.channel.item.(@id == 2).name", "second"),
+        ("rss.channel.*.length()", 3),
+        ("rss.channel.item[1].name.parent().@id", "2"),
+        ("rss.channel.item[1].child('name').text()", "second"),
+        ("rss.name().localName", "rss"),
+        ("rss.channel.none.length()", 0),
+        ("rss.channel.hasComplexContent()", True),
+        ("rss.channel.item[1].name.toXMLString()", '<name xmlns:w="urn:weather">second</name>'),
+        ("rss.channel.item[1].toXMLString()", '<item xmlns:w="urn:weather" id="2">\n  <name>second</name>\n</item>'),
+        ("<a b={1 + 1}>{'<'}<c/></a>.toXMLString()", '<a b="2">\n  &lt;\n  <c/>\n</a>'),
+    ],
+)  # fmt: skip
+async def test_e4x_reads(expression: str, value: Any) -> None:
+    ctx = context(response=answer(200, RSS))
+    script = f"var w = new Namespace('urn:weather'); var rss = response.content.asXML; context.setVariable('r', '' + ({expression}));"
+    await run(script, ctx)
+    expected = str(value).lower() if isinstance(value, bool) else str(value)
+    assert ctx.variables["r"] == expected
+
+
+async def test_changes_of_as_xml_are_written_back() -> None:
+    ctx = context(body="<a n='1'><b>1</b><b>2</b><c/></a>")
+    await run(
+        "var x = request.content.asXML; x.b[0] = 'one'; x.@n = 2; delete x.c; x.d = <e/>; x.appendChild('t');",
+        ctx,
+    )
+    assert ctx.request.content == '<a n="2">\n  <b>one</b>\n  <b>2</b>\n  <e/>\n  t\n</a>'
+
+
+async def test_for_each_gives_values() -> None:
+    ctx = context(body="<a><b>1</b><b>2</b></a>")
+    await run(
+        """
+        var all = [], list = ['x', 'y'], object = {k: 'v'}, of;
+        for each (var item in list) all.push(item);
+        for each (of in object) { all.push(of); }
+        for each (var b in request.content.asXML.b) all.push(b.toString());
+        context.setVariable('all', all.join());
+        """,
+        ctx,
+    )
+    assert ctx.variables["all"] == "x,y,v,1,2"
+
+
+@pytest.mark.parametrize(
+    ("thrown", "result"),
+    [("null.x", "type"), ("throw new RangeError('r')", "range r"), ("throw 'text'", "other text")],
+)
+async def test_conditional_catch_clauses_are_tried_in_order(thrown: str, result: str) -> None:
+    ctx = await run(
+        f"""
+        try {{ {thrown} }}
+        catch (e if e instanceof TypeError) {{ context.setVariable('r', 'type'); }}
+        catch (r if r instanceof RangeError) {{
+          context.setVariable('r', 'range ' + r.message);
+        }}
+        catch (o) {{ context.setVariable('r', 'other ' + o); }}
+        finally {{ context.setVariable('f', 1); }}
+        """
+    )
+    assert ctx.variables == {"r": result, "f": 1}
+
+
+async def test_what_no_conditional_clause_catches_is_thrown_on() -> None:
+    script = "try { throw new Error('on'); } catch (e if e instanceof TypeError) { print(1); }"
+    assert (await failure_of(script)).startswith("Error: on.")
+
+
+async def test_lines_stay_where_they_are() -> None:
+    script = "for each (var x in [1]) {\n  var y = <a>\n  </a>;\n}\nmissing;"
+    assert await failure_of(script) == 'ReferenceError: "missing" is not defined. (a.js:5)'
+
+
+async def test_xml_that_is_none_is_an_error_a_script_can_catch() -> None:
+    assert "no XML" in await value_of(
+        "(function () { try { new XML('<a>'); } catch (e) { return e.message; } })()"
+    )
+
+
+async def test_entities_of_a_document_are_not_read_from_elsewhere() -> None:
+    body = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>'
+    ctx = context(body=body)
+    assert "root:" not in await value_of(
+        "(function () { try { return request.content.asXML.toString(); } catch (e) { return 'refused'; } })()",
+        ctx,
+    )
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "a = b / c / d;",
+        "if (x) /re[/]g/.test(y);",
+        "s = 'for each (a in b)'; // catch (e if f)",
+        "t = `a ${b + `c ${d}`} e`;",
+        "x = a < b; y = c > d;",
+        "f(...args); o = {...p};",
+        "o.default.xml; n = 1..toString();",
+    ],
+)
+def test_plain_javascript_is_left_as_it_is(script: str) -> None:
+    assert rewrite(script) == script
+
+
+@given(st.text(alphabet="ab1 .\n'\"`/*\\{}()[]<>@:=;$&!?-+", max_size=80))
+def test_tokens_put_together_are_the_script(script: str) -> None:
+    assert "".join(token.text for token in tokenize(script)) == script
+    assert "".join(token.text for token in tokenize(script, xml=True)) == script
+
+
+@given(st.text(alphabet="ab1 .\n'\"`/*\\{}()[]<>@:=;catchforeachifin", max_size=80))
+def test_rewriting_and_blanking_keep_the_lines(script: str) -> None:
+    assert bare(tokenize(script)).count("\n") >= 0
+    assert rewrite(script).count("\n") >= script.count("\n")
