@@ -11,7 +11,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
-.PHONY: help serve test check bench reference format clean packages
+.PHONY: help serve test check bench reference sidecar format clean packages
 .DEFAULT_GOAL := help
 
 help:
@@ -30,6 +30,7 @@ check: $(VENV)/.check
 	$(BIN)/mypy tools samples/run.py samples/upstream samples/callout
 	$(BIN)/python tools/reference.py --check
 	$(BIN)/python tools/tracked.py
+	$(BIN)/python tools/sidecar.py --check
 
 bench: $(VENV)/.test packages
 	$(BIN)/python -m bench $(ARGS)
@@ -38,11 +39,15 @@ bench: $(VENV)/.test packages
 reference: $(VENV)/.check
 	$(BIN)/python tools/reference.py --write
 
+# Compiles the jar that runs Java callouts; needs a JDK.
+sidecar: $(VENV)/.python
+	$(BIN)/python tools/sidecar.py --write
+
 format: $(VENV)/.check
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# redis-server, nginx and wrk, where they are missing and may be installed.
+# redis-server, nginx, wrk and a JDK, where they are missing and may be installed.
 packages:
 	@tools/packages.sh
 
