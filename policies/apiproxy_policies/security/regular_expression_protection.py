@@ -17,7 +17,6 @@ from apiproxy_runtime.policy.api import (
     JsonPathSyntaxError,
     Message,
     MessageContext,
-    NotANodeset,
     Policy,
     RegexTimeout,
     Site,
