@@ -46,6 +46,8 @@ class Host:
 
     def __init__(self, exchanges: Exchanges, wording: Wording, load: Callable[[str], Primitive]) -> None:
         self.ctx: MessageContext | None = None
+        #: stands for the run, or for the transaction in a session's realm
+        self.run = object()
         self.exchanges = exchanges
         self.policy = ""
         self._wording = wording
@@ -61,6 +63,8 @@ class Host:
                 ctx.observer.variable_read(name, value)
             if value.__class__ is Message:
                 return MARK + "M" + name
+            if value.__class__ is ScriptValue and value.owner is self.run:
+                return f"{MARK}O{value.number}"
             return to_script(value)
         except Exception as error:
             return thrown(error)
@@ -109,15 +113,14 @@ class Host:
             ctx.observer.variable_written(name, value, done)
 
     def _do_setMessage(self, name: str, handle: str) -> None:
-        self._write(name, self._message(handle))
+        self._write(text_from_script(name), self._message(handle))
 
     def _do_setCollection(self, name: str, items: str) -> None:
-        self._write(name, json.loads(items))
+        self._write(text_from_script(name), json.loads(items))
 
-    def _do_setObject(self, name: str, value: str | None, text: str) -> None:
-        self._write(
-            name, ScriptValue(None if value is None else text_from_script(value), text_from_script(text))
-        )
+    def _do_setObject(self, name: str, value: str | None, text: str, number: int) -> None:
+        json_text = None if value is None else text_from_script(value)
+        self._write(text_from_script(name), ScriptValue(json_text, text_from_script(text), self.run, number))
 
     def _do_flow(self) -> str:
         return self._context().phase

@@ -108,7 +108,7 @@ class JavaScriptProgram:
             return realm
         if self._idle:
             realm = self._idle.pop()
-            realm.host.ctx = ctx
+            realm.host.ctx, realm.host.run = ctx, object()
             return realm
         realm = self._new(ctx)
         realm.load(self.sources, self.properties)

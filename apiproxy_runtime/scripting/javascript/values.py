@@ -1,8 +1,8 @@
 """How values cross between flow variables and scripts.
 
 The engine hands over text, numbers, booleans and null. Everything else, and text that the engine would damage, goes as
-text behind a mark: `\\x01` and a letter (S text, L list, J JSON, M message, E error, X end of
-the script).
+text behind a mark: `\\x01` and a letter (S text, L list, J JSON, M message, O object of this
+run, E error, X end of the script).
 """
 
 from __future__ import annotations
@@ -20,15 +20,18 @@ GIVEN_UP = MARK + "X"
 class ScriptValue:
     """An object that a script put into a flow variable.
 
-    It prints as JavaScript prints it; a later script gets a copy made from its JSON (`json` None for functions and
-    the like, which are only text to others).
+    It prints as JavaScript prints it. The run that made it gets the object itself again: `owner` stands for that run,
+    `number` is the object's place in it. A later script gets a copy made from its JSON (`json` None for functions
+    and the like, which are only text to others).
     """
 
-    __slots__ = ("json", "text")
+    __slots__ = ("json", "number", "owner", "text")
 
-    def __init__(self, json: str | None, text: str) -> None:
+    def __init__(self, json: str | None, text: str, owner: object = None, number: int = 0) -> None:
         self.json = json
         self.text = text
+        self.owner = owner
+        self.number = number
 
     def __str__(self) -> str:
         return self.text

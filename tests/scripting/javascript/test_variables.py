@@ -9,7 +9,7 @@ import pytest
 from apiproxy_runtime.message.message import Message
 from apiproxy_runtime.message.text import text_of
 from apiproxy_runtime.scripting.javascript.values import ScriptValue
-from tests.scripting.javascript.scripts import ALONE, context, run, value_of
+from tests.scripting.javascript.scripts import ALONE, context, program, run, value_of
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,19 @@ async def test_an_object_can_be_read_back_by_a_later_script_and_prints_as_text()
     assert isinstance(ctx.variables["o"], ScriptValue)
     assert text_of(ctx.variables["o"]) == "[object Object]"
     assert await value_of("context.getVariable('o').a[1].b", ctx) == "c"
+
+
+@pytest.mark.parametrize("prefix", ["", ALONE])
+async def test_an_object_read_back_by_the_script_that_set_it_is_the_same_object(prefix: str) -> None:
+    compiled = program(
+        prefix + "var o = {f: function () { return 1; }}; context.setVariable('o', o);"
+        "context.setVariable('same', context.getVariable('o') === o);"
+    )
+    first = await run(compiled)
+    assert first.variables["same"] is True
+    assert (await run(compiled)).variables["same"] is True
+    other = await value_of("typeof context.getVariable('o').f", first)
+    assert other == "undefined"
 
 
 async def test_built_in_variables_are_read_and_written_by_name() -> None:

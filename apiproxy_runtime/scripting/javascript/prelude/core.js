@@ -40,13 +40,14 @@
   };
   const print = (...values) => { received(output(safe(values.map(text).join(' ')))); };
   const $ = {
-    context, text, safe, received, need, live: null, seen: null, frozen: [print],
+    context, text, safe, received, need, live: null, seen: null, kept: [], frozen: [print],
     call: (...all) => received(host(...all)),
     wait: (...all) => received(hostWait(...all)),
     globals: { context: () => Object.create(context), print: () => print, properties: () => ({ ...$.properties }) },
     run() {
       delete g.__arm;
       $.live = $.seen = null;
+      if (!$.session) $.kept = [];
       if ($.reset) $.reset();
       try { $.main(); } finally { if ($.live) $.flush(); }
     },

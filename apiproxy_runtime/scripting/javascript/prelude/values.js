@@ -28,6 +28,7 @@
       case 'S': return rest;
       case 'L': return Object.setPrototypeOf(parse(rest), Collection);
       case 'J': return parse(rest);
+      case 'O': return $.kept[rest];
       case 'M': $.need('message'); return $.message(rest);
       case 'X': for (;;);
       default: throw new Error(rest);
@@ -43,6 +44,6 @@
     if (Object.getPrototypeOf(value) === Collection) { call('setCollection', safe(name), stringify(value)); return; }
     let json;
     try { json = $.isXML !== undefined && $.isXML(value) ? undefined : stringify(value); } catch (e) { json = undefined; }
-    call('setObject', safe(name), json === undefined ? null : safe(json), safe(value));
+    call('setObject', safe(name), json === undefined ? null : safe(json), safe(value), $.kept.push(value) - 1);
   };
 })
