@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from struct import Struct
+from typing import cast
 
 LENGTH = Struct(">I")
 #: No answer of a child is longer; one that claims to be is damaged, and the child is ended.
@@ -78,11 +79,9 @@ class ChildProcess(asyncio.SubprocessProtocol):
     # ---- what the loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.SubprocessTransport)
-        self._transport = transport
-        pipe = transport.get_pipe_transport(0)
-        assert isinstance(pipe, asyncio.WriteTransport)
-        self._input = pipe
+        # not asked with isinstance: uvloop's transports are not asyncio's classes
+        self._transport = cast(asyncio.SubprocessTransport, transport)
+        self._input = cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0))
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if fd != 1:

@@ -25,8 +25,8 @@ from apiproxy_runtime.policy.api import (
 
 if TYPE_CHECKING:
     from apiproxy_runtime.scripting.java.classfile import Jars
-    from apiproxy_runtime.scripting.java.host import CalloutAborted, CalloutThrew
     from apiproxy_runtime.scripting.java.program import BundleJars
+    from apiproxy_runtime.scripting.java.run import CalloutAborted, CalloutThrew
 
 logger = logging.getLogger("apiproxy.java")
 
@@ -119,15 +119,15 @@ class JavaCallout(Policy):
 
     def compile(self, site: Site) -> StepFunction:
         # loaded here: bundles without callouts need none of it
-        from apiproxy_runtime.scripting.java.host import (
+        from apiproxy_runtime.scripting.java.host import JavaHost
+        from apiproxy_runtime.scripting.java.jvm import JavaMissing
+        from apiproxy_runtime.scripting.java.program import JavaProgram, jars_of
+        from apiproxy_runtime.scripting.java.run import (
             CalloutAborted,
             CalloutThrew,
             CalloutTimedOut,
-            JavaHost,
             SidecarLost,
         )
-        from apiproxy_runtime.scripting.java.jvm import JavaMissing
-        from apiproxy_runtime.scripting.java.program import JavaProgram, jars_of
 
         host = site.services.engine(JavaHost)
         jars = jars_of(host, site.bundle, lambda: _read_jars(site))
