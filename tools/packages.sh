@@ -5,7 +5,7 @@ set -euo pipefail
 PATH="$PATH:/usr/sbin:/sbin"
 
 missing=()
-for pair in redis-server:redis-server nginx:nginx-light wrk:wrk java:default-jre-headless javac:default-jdk-headless; do
+for pair in redis-server:redis-server nginx:nginx-light wrk:wrk slapd:slapd java:default-jre-headless javac:default-jdk-headless; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
