@@ -63,7 +63,7 @@ def parse(
     if resolvers is not None:
         parser.resolvers.add(_Parts(resolvers))
     try:
-        return etree.fromstring(data, parser, base_url=address)
+        return etree.fromstring(data, parser, base_url=address or _PREFIX)
     except etree.XMLSyntaxError as error:
         raise SchemaError(str(error)) from None
 
