@@ -8,7 +8,6 @@ touches is forwarded byte for byte.
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Any
@@ -17,6 +16,7 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 from lxml import etree
 
 from apiproxy_runtime.message.headers import Headers
+from apiproxy_runtime.message.jsontext import read_json
 
 _UNSET: Any = object()
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
@@ -212,7 +212,7 @@ class Message:
     def json(self) -> Any:
         """The body as JSON, parsed once. Do not change what it returns. Raises ValueError."""
         if self._json is _UNSET:
-            self._json = json.loads(self.body)
+            self._json = read_json(self.body)
         return self._json
 
     def xml(self) -> etree._Element:

@@ -50,6 +50,7 @@ from apiproxy_runtime.message.error import default_error
 from apiproxy_runtime.message.fault import Fault, FaultKind, Respond
 from apiproxy_runtime.message.fields import field as message_field
 from apiproxy_runtime.message.headers import SINGLE_VALUED, Headers
+from apiproxy_runtime.message.jsontext import read_json
 from apiproxy_runtime.message.message import FORM_TYPE, Message, Parameters, reason_phrase
 from apiproxy_runtime.message.text import text_of
 from apiproxy_runtime.message.variables import Getter, Setter
@@ -243,6 +244,7 @@ __all__ = [
     "parse_date",
     "read_authentication",
     "read_http_target",
+    "read_json",
     "read_local_target",
     "read_ssl_info",
     "reason_phrase",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +19,7 @@ from apiproxy_runtime.policy.api import (
     attribute,
     compile_jsonpath,
     many,
+    read_json,
     text_of,
     to_text,
 )
@@ -61,7 +61,7 @@ class JSONPayload(Element):
                 document = source
             else:
                 try:
-                    document = json.loads(text_of(source))
+                    document = read_json(text_of(source))
                 except (ValueError, RecursionError):
                     raise extraction.fault("JsonPathParsingFailure", variable=extraction.source) from None
             for each in fetch:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import lru_cache
 
@@ -11,6 +10,7 @@ from lxml import etree
 from apiproxy_runtime.expression.jsonpath import MISSING, compile_jsonpath, to_text
 from apiproxy_runtime.expression.template.failure import CallFailed
 from apiproxy_runtime.expression.xpath import Kind, XPath, XPathFailed, compile_xpath
+from apiproxy_runtime.message.jsontext import read_json
 from apiproxy_runtime.message.text import text_of
 
 path = compile_jsonpath
@@ -33,7 +33,7 @@ def json_path(expression: str, document: str, want_array: str = "false") -> str:
     except ValueError as error:
         raise CallFailed(str(error)) from None
     try:
-        value = compiled.find(json.loads(document))
+        value = compiled.find(read_json(document))
     except (ValueError, RecursionError):
         return ""
     if value.__class__ is list and want_array.lower() != "true":

@@ -98,7 +98,9 @@ class JSONThreatProtection(Policy):
             except ValueError as error:
                 raise (self._judged(message, limits) or self._malformed(error)) from None
             entries = limits.entries_within(document)
-            if entries < 0 or len(_NAME_END.findall(message.body)) > entries:
+            # as few colons as entries: no name is repeated, and no need to look for their ends
+            body = message.body
+            if entries < 0 or (body.count(b":") > entries and len(_NAME_END.findall(body)) > entries):
                 fault = self._judged(message, limits)
                 if fault is not None:
                     raise fault
@@ -132,32 +134,35 @@ class Limits:
 
     def entries_within(self, document: Any) -> int:
         """How many entries the tree's objects have in all; -1 when any limit is broken."""
-        total = 0
+        total = depth = 0
+        entry_limit, array_limit, longest = self.entries, self.array, self.string
+        names: set[str] = set()
         level: list[Any] = [document]
-        depth = 0
-        longest, entry_limit, array_limit, name_limit = self.string, self.entries, self.array, self.name
         while level:
-            containers = [value for value in level if value.__class__ is dict or value.__class__ is list]
+            inner: list[Any] = []
+            nested = False
             for value in level:
-                if value.__class__ is str and len(value) > longest:
-                    return -1
-            if containers:
-                depth += 1
-                if depth > self.depth:
-                    return -1
-            level = []
-            for container in containers:
-                size = len(container)
-                if container.__class__ is dict:
+                kind = value.__class__
+                if kind is dict:
+                    nested = True
+                    size = len(value)
+                    if size > entry_limit:
+                        return -1
                     total += size
-                    if size > entry_limit or any(len(name) > name_limit for name in container):
+                    names.update(value)
+                    inner.extend(value.values())
+                elif kind is list:
+                    nested = True
+                    if len(value) > array_limit:
                         return -1
-                    level.extend(container.values())
-                else:
-                    if size > array_limit:
-                        return -1
-                    level.extend(container)
-        return total
+                    inner.extend(value)
+                elif kind is str and len(value) > longest:
+                    return -1
+            depth += nested
+            if depth > self.depth:
+                return -1
+            level = inner
+        return -1 if names and max(map(len, names)) > self.name else total
 
     def first_broken(self, text: str) -> tuple[str, int] | None:
         """(what, line) of the first limit the text breaks, read token by token; None when it breaks none."""
