@@ -39,7 +39,7 @@ bench: $(VENV)/.test packages
 reference: $(VENV)/.check
 	$(BIN)/python tools/reference.py --write
 
-# Compiles the jar that runs Java callouts; needs a JDK.
+# Compiles the jar that runs Java callouts, and the sample's callout; needs a JDK.
 sidecar: $(VENV)/.python
 	$(BIN)/python tools/sidecar.py --write
 
@@ -47,7 +47,7 @@ format: $(VENV)/.check
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# redis-server, nginx, wrk and a JDK, where they are missing and may be installed.
+# redis-server, nginx, wrk, slapd and a JDK, where they are missing and may be installed.
 packages:
 	@tools/packages.sh
 

@@ -44,7 +44,7 @@ def test_the_api_of_callouts_is_there(name: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("javac") is None, reason="there is no javac")
-def test_the_jar_is_what_its_sources_make() -> None:
+def test_the_jars_are_what_their_sources_make() -> None:
     spec = importlib.util.spec_from_file_location("sidecar_tool", TOOL)
     assert spec is not None
     assert spec.loader is not None
@@ -52,7 +52,7 @@ def test_the_jar_is_what_its_sources_make() -> None:
     spec.loader.exec_module(tool)
     javac = shutil.which("javac")
     assert javac is not None
-    made = tool.build(javac)
-    assert made == tool.build(javac)
-    if tool.javac_version(javac) == tool.built_with():
-        assert made == SIDECAR.read_bytes()
+    for sources, jar, with_api in ((tool.JAVA / "src", SIDECAR, False), (*tool.CALLOUT, True)):
+        made = tool.build(javac, sources, with_api=with_api)
+        if tool.javac_version(javac) == tool.built_with(jar):
+            assert made == jar.read_bytes()
