@@ -13,9 +13,20 @@ from collections.abc import Callable, Mapping, Sequence
 from struct import Struct
 from typing import cast
 
+from apiproxy_runtime.message.context import MessageContext
+
 LENGTH = Struct(">I")
 #: No answer of a child is longer; one that claims to be is damaged, and the child is ended.
 LONGEST_FRAME = 256 * 1024 * 1024
+
+
+def time_left(limit: float, ctx: MessageContext) -> float:
+    """Seconds that code may run: its own limit, or what is left of `api.timeout` if that is less."""
+    if not ctx.deadline:
+        return limit
+    left = ctx.deadline - ctx.world.monotonic()
+    # a little more than is left, so that the time is up for the transaction too when the code is stopped
+    return min(limit, left + 0.001) if left > 0 else 0.0
 
 
 class ChildProcess(asyncio.SubprocessProtocol):

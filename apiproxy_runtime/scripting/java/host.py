@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from apiproxy_runtime.message.context import MessageContext
 from apiproxy_runtime.scripting.java.run import CalloutTimedOut, Run
 from apiproxy_runtime.scripting.java.sidecar import Sidecar
+from apiproxy_runtime.scripting.process import time_left
 
 if TYPE_CHECKING:
     from apiproxy_runtime.scripting.java.program import JavaProgram
@@ -40,9 +41,9 @@ class JavaHost:
         sidecar = self._current
         if sidecar is None or sidecar.retired:
             sidecar = await self._ready()
-        seconds = program.seconds
-        if ctx.deadline:
-            seconds = min(seconds, max(0.0, ctx.deadline - ctx.world.monotonic()))
+        seconds = time_left(program.seconds, ctx)
+        if seconds <= 0:
+            return
         number, run = sidecar.begin(program, ctx)
         timer = asyncio.get_running_loop().call_later(seconds, _time_out, run)
         try:

@@ -18,7 +18,7 @@ from apiproxy_runtime.message import variables
 from apiproxy_runtime.message.context import MessageContext
 from apiproxy_runtime.message.message import Message
 from apiproxy_runtime.message.text import text_of
-from apiproxy_runtime.scripting.process import ChildProcess
+from apiproxy_runtime.scripting.process import ChildProcess, time_left
 
 if TYPE_CHECKING:
     from apiproxy_runtime.scripting.python.program import PythonProgram
@@ -166,9 +166,10 @@ class PythonHost:
         When `api.timeout` is used up first it returns, for then the transaction ends anyway.
         """
         worker = self._idle.pop() if self._idle else await self._free()
-        seconds = program.seconds
-        if ctx.deadline:
-            seconds = min(seconds, max(0.0, ctx.deadline - ctx.world.monotonic()))
+        seconds = time_left(program.seconds, ctx)
+        if seconds <= 0:
+            self._release(worker)
+            return
         running = worker.run(program, ctx)
         timer = asyncio.get_running_loop().call_later(seconds, self._time_out, worker, running)
         try:

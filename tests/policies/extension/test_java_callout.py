@@ -19,6 +19,7 @@ from apiproxy_runtime.policy.policy import StepFunction
 from apiproxy_runtime.policy.site import Services
 from apiproxy_runtime.scripting.java.host import JavaHost
 from apiproxy_runtime.scripting.java.jvm import SIDECAR, JavaMissing, find_java
+from apiproxy_runtime.world import World
 from tests.house import house, proxy, show, steps, target, write_bundle
 from tests.policies.kit import (
     compile_policy,
@@ -503,10 +504,11 @@ async def test_many_at_once_wait_for_nobody(probe: Make) -> None:
 async def test_api_timeout_ends_the_waiting(probe: Make) -> None:
     step = probe("sleep", millis="60000")
     await run(probe("count"))
-    ctx = context()
+    ctx = context(world=World())
     ctx.deadline = ctx.world.monotonic() + 0.2
     started = time.monotonic()
     await run(step, ctx)
+    assert ctx.world.monotonic() > ctx.deadline
     assert time.monotonic() - started < 1
 
 

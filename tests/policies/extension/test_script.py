@@ -12,6 +12,7 @@ from apiproxy_runtime.message.context import MessageContext
 from apiproxy_runtime.policy.policy import StepFunction
 from apiproxy_runtime.policy.site import Services
 from apiproxy_runtime.scripting.python.host import MOST_WORKERS, PythonHost
+from apiproxy_runtime.world import World
 from tests.house import house, proxy, show, steps, target, write_bundle
 from tests.policies.kit import (
     compile_policy,
@@ -371,11 +372,24 @@ async def test_what_scripts_write_and_read_does_not_damage_the_protocol(script: 
 
 
 async def test_api_timeout_ends_a_script(script: Make) -> None:
-    ctx = context()
+    ctx = context(world=World())
     ctx.deadline = ctx.world.monotonic() + 0.2
     started = time.monotonic()
     await run(script("while True: pass"), ctx)
+    assert ctx.world.monotonic() > ctx.deadline
     assert time.monotonic() - started < 2
+
+
+async def test_a_script_is_not_begun_when_the_time_is_up(script: Make, using: Services) -> None:
+    step = script("flow.setVariable('out', 1)")
+    await run(step)
+    pid = the_worker(using)
+    ctx = context(world=World())
+    ctx.deadline = ctx.world.monotonic() - 1
+    await run(step, ctx)
+    assert "out" not in ctx.variables
+    await run(step)
+    assert the_worker(using) == pid
 
 
 async def test_old_scripts_in_javascript_run_too(using: Services) -> None:
