@@ -35,7 +35,8 @@ def then(answer: Answer[T], apply: Callable[[T], Answer[R]]) -> Answer[R]:
     """`apply` the value of an answer: at once when it is there, else in a coroutine that the caller returns."""
     if isinstance(answer, CoroutineType):
         return _apply_later(answer, apply)
-    return apply(cast("T", answer))
+    value: Any = answer
+    return apply(value)
 
 
 async def _apply_later(answer: Coroutine[Any, Any, T], apply: Callable[[T], Answer[R]]) -> R:
