@@ -54,7 +54,6 @@ def resource(port: int, **settings: Any) -> dict[str, Any]:
         "url": f"ldap://127.0.0.1:{port}",
         "bindDn": MANAGER,
         "bindPassword": MANAGER_PASSWORD,
-        "timeout": 5,
         **settings,
     }
 
@@ -391,6 +390,7 @@ async def test_deploy_errors(text: str, errors: list[str]) -> None:
         {"url": "ldap://x:port"},
         {"url": "ldaps://x", "truststore": "nowhere"},
         {"url": "ldap://x", "timeout": 0},
+        {"url": "ldap://x", "timeout": 0.5},
         {"url": "ldap://x", "connections": "many"},
     ],
 )

@@ -144,7 +144,7 @@ class Directory:
             _SCOPES[scope],
             attributes=list(attributes) or ["1.1"],
             size_limit=MOST_ENTRIES,
-            time_limit=max(1, round(self.resource.timeout)),
+            time_limit=self.resource.timeout,
         )
         # 0 success, 4 more than the limit, 32 no such base: an empty answer
         if connection.result["result"] not in (0, 4, 32):

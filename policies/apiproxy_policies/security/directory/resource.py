@@ -35,7 +35,7 @@ class LdapResource:
     bind_password: str
     user_attribute: str
     certificates: str
-    timeout: float
+    timeout: int
     connections: int
 
 
@@ -70,8 +70,8 @@ def find_resource(name: str, site: Site) -> LdapResource | None:
         bind_password=_text(settings, "bindPassword"),
         user_attribute=_text(settings, "userAttribute") or "uid",
         certificates=keystore.certificates if keystore is not None else "",
-        timeout=_number(settings, "timeout", 10.0, name),
-        connections=int(_number(settings, "connections", 4, name)),
+        timeout=_number(settings, "timeout", 10, name),
+        connections=_number(settings, "connections", 4, name),
     )
 
 
@@ -80,8 +80,8 @@ def _text(settings: dict[str, Any], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _number(settings: dict[str, Any], name: str, default: float, resource: str) -> float:
+def _number(settings: dict[str, Any], name: str, default: int, resource: str) -> int:
     value = settings.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise InvalidResource(f"ldap.{resource}.{name} in standins.json must be a number above zero")
+    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+        raise InvalidResource(f"ldap.{resource}.{name} in standins.json must be a whole number above zero")
     return value
