@@ -25,7 +25,7 @@ KEY = b"0123456789abcdef0123456789abcdef"
 def environment(**stand_ins: object) -> Environment:
     own = pem(certificate("sample", "one", days=9999))
     stores = (
-        keystore("saml", signing=(own, private_pem(rsa_key()))),
+        keystore("saml", signing=(own, private_pem(rsa_key("one")))),
         keystore("partners", sample=(own, None)),
     )
     return Environment(keystores={store.name: store for store in stores}, stand_ins=dict(stand_ins))
