@@ -40,6 +40,8 @@ def _no_number(text: str) -> NoReturn:
 
 
 _JSON = json.JSONDecoder(parse_constant=_no_number)
+#: A value as JSON without blanks.
+write_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def read_object(text: str) -> dict[str, Any]:
@@ -51,11 +53,6 @@ def read_object(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("not an object")
     return value
-
-
-def write_json(value: object) -> str:
-    """JSON without blanks."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from apiproxy_policies.security.jose.refused import INVALID, Refused
+from apiproxy_policies.security.quoted import unquoted
 from apiproxy_runtime.policy.api import MessageContext, Node, Site, text_of
 
 DEFAULT = "request.header.authorization"
@@ -40,6 +41,7 @@ def compile_source(source: str | None, site: Site) -> Callable[[MessageContext],
         token = text_of(value).strip()
         if not bearer:
             return token
+        token = unquoted(token)
         if token[: len(_BEARER)].lower() != _BEARER:
             raise Refused(INVALID)
         return token[len(_BEARER) :].strip()
