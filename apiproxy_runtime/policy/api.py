@@ -75,6 +75,7 @@ from apiproxy_runtime.policy.egress import (
     RpcFailed,
     RpcTarget,
 )
+from apiproxy_runtime.policy.integration import REQUEST_VARIABLE, IntegrationCaller
 from apiproxy_runtime.policy.kinds import (
     BOOLEAN,
     INTEGER,
@@ -133,6 +134,7 @@ __all__ = [
     "POST_CLIENT",
     "PROXY_REQUEST",
     "PROXY_RESPONSE",
+    "REQUEST_VARIABLE",
     "SCOPES",
     "SHARED_CACHE",
     "SINGLE_VALUED",
@@ -168,6 +170,7 @@ __all__ = [
     "HTTPTarget",
     "HTTPTargetConnection",
     "Headers",
+    "IntegrationCaller",
     "JavaRegexError",
     "JsonPath",
     "JsonPathSyntaxError",

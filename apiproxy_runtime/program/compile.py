@@ -24,13 +24,13 @@ from apiproxy_runtime.bundle.model import (
 )
 from apiproxy_runtime.bundle.model import FaultRule as FaultRuleSource
 from apiproxy_runtime.bundle.propertyset import parse_properties
-from apiproxy_runtime.bundle.xml import Node
 from apiproxy_runtime.message.context import Deployment
 from apiproxy_runtime.policy.egress import HTTPTarget, LocalTarget
 from apiproxy_runtime.policy.policy import Policy
 from apiproxy_runtime.policy.registry import find_policy
 from apiproxy_runtime.policy.site import Predicate, Services, Site
 from apiproxy_runtime.program.hooks import hook_steps
+from apiproxy_runtime.program.integration import IntegrationTarget
 from apiproxy_runtime.program.program import (
     ConditionalFlow,
     EndpointProgram,
@@ -226,7 +226,7 @@ class _Compiler:
             connection = HTTPTargetConnection(rule.node, url=rule.url)
             return Route(rule.name, condition, self.bare_target(rule.name, connection))
         if rule.integration_endpoint is not None:
-            target = self.integration_target(rule.integration_endpoint, rule.node)
+            target = self.integration_target(rule.integration_endpoint)
             return Route(rule.name, condition, target)
         return Route(rule.name, condition, None)
 
@@ -271,28 +271,31 @@ class _Compiler:
 
     def bare_target(self, name: str, connection: HTTPTargetConnection) -> TargetProgram:
         """The URL of a RouteRule: called directly, without target flows; the ProxyEndpoint's fault rules apply."""
-        nothing = Segment((), (), (), True)
-        return TargetProgram(
-            name=name,
-            endpoint=False,
-            connection=self.services.targets.http(connection, self.site, purpose="target", events=False),
-            request=nothing,
-            response=nothing,
-            events=(),
-            has_event_flow=False,
-            fault_rules=FaultRules(),
-            is_success=success_codes(None),
-        )
+        compiled = self.services.targets.http(connection, self.site, purpose="target", events=False)
+        return _without_flows(name, compiled)
 
-    def integration_target(self, name: str, node: Node) -> TargetProgram | None:
+    def integration_target(self, name: str) -> TargetProgram | None:
         """An IntegrationEndpoint: Google's Application Integration, reached over its REST API."""
         endpoint = self.bundle.integration_endpoints.get(name)
         if endpoint is None:
             return None
-        connection = HTTPTargetConnection(
-            node, url="{private.integration.url:https://integrations.googleapis.com}"
-        )
-        return self.bare_target(name, connection)
+        return _without_flows(name, IntegrationTarget(name, self.site, endpoint.async_execution))
+
+
+def _without_flows(name: str, connection: HTTPTarget) -> TargetProgram:
+    """A target that is no TargetEndpoint."""
+    nothing = Segment((), (), (), True)
+    return TargetProgram(
+        name=name,
+        endpoint=False,
+        connection=connection,
+        request=nothing,
+        response=nothing,
+        events=(),
+        has_event_flow=False,
+        fault_rules=FaultRules(),
+        is_success=success_codes(None),
+    )
 
 
 def property_sets(bundle: Bundle, services: Services) -> dict[str, dict[str, str]]:
