@@ -36,8 +36,9 @@ from apiproxy_policies.security.jose.policy import (
     report_missing,
 )
 from apiproxy_policies.security.jose.refused import INVALID, Refused
-from apiproxy_policies.security.jose.settings import PERIOD, converted, resolver, split_list
+from apiproxy_policies.security.jose.settings import PERIOD, resolver, split_list
 from apiproxy_policies.security.jose.source import check_source, compile_source
+from apiproxy_policies.security.jose.times import MaxLifespan, compile_times
 from apiproxy_policies.security.jose.variables import (
     CLAIM_VARIABLES,
     HEADER_VARIABLES,
@@ -46,17 +47,14 @@ from apiproxy_policies.security.jose.variables import (
 )
 from apiproxy_runtime.policy.api import (
     BOOLEAN,
-    Element,
     Fault,
     MessageContext,
     Site,
     StepFunction,
     Value,
-    attribute,
     child,
     nested,
     one_of,
-    text,
     text_of,
     then,
 )
@@ -68,15 +66,6 @@ if TYPE_CHECKING:
 Open = Callable[[Token, "Key"], bytes]
 #: Raises Refused when the claims are not as they should be.
 Check = Callable[[MessageContext, Mapping[str, Any]], None]
-
-
-class MaxLifespan(Element):
-    """The longest time a token may be meant to live."""
-
-    value: Value[int] = text(PERIOD, ref=True)
-    use_issue_time: bool = attribute(
-        "useIssueTime", BOOLEAN, default=False, doc="true: counted from `iat` in place of `nbf`"
-    )
 
 
 class VerifyJWT(TokenPolicy):
@@ -308,7 +297,7 @@ class VerifyJWT(TokenPolicy):
         return lambda token, key: decrypt(token.text, token.header, key)
 
     def _claims_check(self, site: Site) -> Check:
-        lenient, world = self.lenient, site.world
+        lenient = self.lenient
         older = site.services.settings.get("jwt.claim-faults") == "InvalidClaim"
         named: list[tuple[str, str, Callable[[MessageContext], Any]]] = []
         for claim, value, refusal in (
@@ -325,27 +314,17 @@ class VerifyJWT(TokenPolicy):
                 named.append((claim, "InvalidClaim" if older else refusal, resolve))
         audience = resolver(self.audience, site, lenient=lenient)
         wrong_audience = "InvalidClaim" if older else "JwtAudienceMismatch"
-        allowance = converted(self.time_allowance, site, lenient=lenient, refusal="InvalidClaim")
         expected = collector(self.additional_claims, site, lenient=lenient)
-        ignore_issued_at = self.ignore_issued_at
-        check_lifespan = self._lifespan_check(site)
+        check_times = compile_times(
+            self.time_allowance,
+            self.max_lifespan,
+            site,
+            ignore_issued_at=self.ignore_issued_at,
+            lenient=lenient,
+        )
 
         def check(ctx: MessageContext, claims: Mapping[str, Any]) -> None:
-            now = world.now()
-            slack = (allowance(ctx) or 0) / 1000 if allowance is not None else 0
-            if (expiry := _moment(claims, "exp")) is not None and now >= expiry + slack:
-                raise Refused("TokenExpired")
-            if (begin := _moment(claims, "nbf")) is not None and now < begin - slack:
-                raise Refused("TokenNotYetValid")
-            # `iat` has whole seconds: a token made in this very second is not from the future
-            if (
-                not ignore_issued_at
-                and (issued := _moment(claims, "iat")) is not None
-                and now < issued - slack
-            ):
-                raise Refused("TokenNotYetValid")
-            if check_lifespan is not None:
-                check_lifespan(ctx, claims)
+            check_times(ctx, claims)
             for claim, refusal, resolve in named:
                 value = resolve(ctx)
                 if value is None or claims.get(claim) != text_of(value):
@@ -361,43 +340,12 @@ class VerifyJWT(TokenPolicy):
 
         return check
 
-    def _lifespan_check(self, site: Site) -> Check | None:
-        if self.max_lifespan is None:
-            return None
-        most = converted(self.max_lifespan.value, site, lenient=self.lenient, refusal="InvalidClaim")
-        use_issue_time = self.max_lifespan.use_issue_time
-        if most is None:
-            return None
-
-        def check(ctx: MessageContext, claims: Mapping[str, Any]) -> None:
-            limit = most(ctx)
-            if limit is None:
-                return
-            expiry = _moment(claims, "exp")
-            begin = None if use_issue_time else _moment(claims, "nbf")
-            if begin is None:
-                begin = _moment(claims, "iat")
-            if expiry is None or (expiry - (begin or 0)) * 1000 > limit:
-                raise Refused("InvalidClaim", claim="exp")
-
-        return check
-
 
 def _decoded(segment: str) -> bytes:
     try:
         return decode(segment)
     except ValueError:
         raise Refused("FailedToDecode") from None
-
-
-def _moment(claims: Mapping[str, Any], name: str) -> float | None:
-    """A time among the claims, in seconds. Raises Refused InvalidClaim when it is no number."""
-    value = claims.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Refused("InvalidClaim", claim=name)
-    return value
 
 
 def _nested(token: Token, data: bytes) -> bool:

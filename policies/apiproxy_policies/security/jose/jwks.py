@@ -41,6 +41,11 @@ class KeySet:
                 self.by_id.setdefault(data["kid"], []).append(data)
         self.parsed: dict[tuple[str, str, str], Key] = {}
 
+    def sole_id(self) -> str | None:
+        """The id of the only key there is."""
+        only = [data for keys in self.by_id.values() for data in keys]
+        return str(only[0]["kid"]) if len(only) == 1 else None
+
     def find(self, kid: object, key_type: str, use: str) -> Key:
         """The key of an id; of several the one of that type and use.
 
@@ -146,6 +151,12 @@ def jwks_finder(jwks: Jwks, site: Site, *, lenient: bool, key_type: str, use: st
     get = resolver(jwks.value, site, lenient=lenient) or (lambda ctx: None)
 
     def find(ctx: MessageContext, header: Mapping[str, Any]) -> Key:
-        return read_keys(text_of(get(ctx))).find(header.get("kid"), key_type, use)
+        keys = read_keys(text_of(get(ctx)))
+        kid = header.get("kid")
+        if kid is None and use == "sig":
+            # against the reference page, Apigee verifies with a set of one key what names none: the tokens of
+            # oidc-mock (apigee/devrel) have no kid, and its identity-facade verifies them on the platform
+            kid = keys.sole_id()
+        return keys.find(kid, key_type, use)
 
     return find

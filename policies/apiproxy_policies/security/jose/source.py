@@ -28,7 +28,8 @@ def compile_source(source: str | None, site: Site) -> Callable[[MessageContext],
 
     From the Authorization header `Bearer ` is required and cut off, also when <Source> names that header itself;
     any other variable must hold the bare token (seen in live answers). The function raises Refused:
-    FailedToResolveVariable when the variable is not set, INVALID when the header holds no bearer token.
+    FailedToResolveVariable when the variable is not set, INVALID when the header holds no bearer token, or an opaque one
+    (auth-schemes of apigee/devrel, whose tests run on the platform).
     """
     name = source or DEFAULT
     get = site.getter(name)
@@ -42,7 +43,7 @@ def compile_source(source: str | None, site: Site) -> Callable[[MessageContext],
         if not bearer:
             return token
         token = unquoted(token)
-        if token[: len(_BEARER)].lower() != _BEARER:
+        if token[: len(_BEARER)].lower() != _BEARER or "." not in token:
             raise Refused(INVALID)
         return token[len(_BEARER) :].strip()
 
