@@ -7,19 +7,17 @@ python tools/reference.py --check     exit 1 and a line for each page that diffe
 from __future__ import annotations
 
 import argparse
-import ast
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-from apiproxy_runtime.message import fields
-from apiproxy_runtime.message.builtin import BUILT_IN, FAMILIES
-from apiproxy_runtime.policy.declaration import Element, Field
 from apiproxy_runtime.policy.policy import Policy
 from apiproxy_runtime.policy.registry import all_policies
-from apiproxy_runtime.program import errors
+from apiproxy_runtime.reference.elements import ElementEntry, element_entries, summary, variables_of
+from apiproxy_runtime.reference.faults import policy_faults, runtime_faults
+from apiproxy_runtime.reference.variables import built_in, families, message_parts, policy_variables
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- policies: written by tools/reference.py -->", "<!-- end of policies -->"
@@ -29,33 +27,6 @@ FAMILY_NAMES = {
     "traffic": "Traffic management",
     "mediation": "Mediation",
     "extension": "Extension",
-}
-
-#: what may follow `request.`, `response.`, `message.`, `error.` or the name of a message of one's own
-PARTS = {
-    "content": "the body as text",
-    "content.as.base64": "the body in base64",
-    "content.as.url.safe.base64": "the body in the alphabet that is safe in URLs",
-    "headers.count": "how many headers there are",
-    "headers.names": "names of the headers",
-    "headers.names.string": "names of the headers, with commas between",
-    "queryparams.count": "how many query parameters there are",
-    "queryparams.names": "names of the query parameters",
-    "queryparams.names.string": "names of the query parameters, with commas between",
-    "querystring": "the query as sent, without the question mark",
-    "formparams.count": "how many form parameters there are",
-    "formparams.names": "names of the form parameters",
-    "formparams.names.string": "names of the form parameters, with commas between",
-    "formstring": "the body of a form as sent",
-    "path": "the path without query",
-    "uri": "path and query",
-    "url": "the whole URL",
-    "verb": "the method",
-    "version": "the HTTP version, `1.1`",
-    "status.code": "the status, a number",
-    "reason.phrase": "the reason phrase",
-    "transport.message": "the message itself",
-    "transportid": "`http`",
 }
 
 
@@ -78,62 +49,19 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join((f"| {' | '.join(head)} |", "|" + " --- |" * len(head), *lines, ""))
 
 
-def summary(of: type) -> str:
-    """The first paragraph of a class's own docstring, nothing when it has none."""
-    return cell(inspect.cleandoc(of.__dict__.get("__doc__") or "").partition("\n\n")[0])
-
-
 # ---- a policy
 
 
-def element_rows(element: type[Element], prefix: str = "") -> Iterator[tuple[str, ...]]:
-    """A row for each attribute and element below a declaration."""
-    for field in element.fields:
-        if field.shape == "attribute":
-            yield element_row(f"{prefix}@{field.tag}", field, field)
-        elif field.shape == "sequence":
-            order = cell(field.doc) or "in document order"
-            tags = ", ".join(f"`{member.tag}`" for member in field.sequence)
-            yield (prefix.rstrip("/") and f"`{prefix}…`") or "`…`", "elements", "", f"{tags}: {order}"
-            for member in field.sequence:
-                yield from nested_rows(f"{prefix}{member.tag}", member, field)
-        elif field.element is not None:
-            yield from nested_rows(f"{prefix}{field.tag}", field.element, field)
-        elif field.shape != "text":
-            yield element_row(f"{prefix}{field.tag}", field, field)
-
-
-def nested_rows(path: str, element: type[Element], field: Field) -> Iterator[tuple[str, ...]]:
-    """The row of a nested element, its own text in it, and the rows below."""
-    own = next((inner for inner in element.fields if inner.shape == "text"), None)
-    doc = "" if field.shape == "sequence" else field.doc
-    yield element_row(path, field, own, doc or (own.doc if own is not None else "") or summary(element))
-    yield from element_rows(element, f"{path}/")
-
-
-def element_row(path: str, field: Field, holder: Field | None, doc: str = "") -> tuple[str, ...]:
-    """`holder` is the field whose kind of text the element holds, None when it holds elements only."""
-    kind = holder.kind if holder is not None else None
-    holds = (
-        "elements" if kind is None else ", ".join(code(choice) for choice in kind.choices) or cell(kind.name)
-    )
-    valued = {mark for each in (field, holder) if each is not None for mark in marks(each)}
-    default = holder.default if holder is not None else None
-    shown = {True: "true", False: "false", None: ""}.get(default, default) if holder is not None else ""
-    notes = "; ".join(part for part in (", ".join(sorted(valued)), cell(doc or field.doc)) if part)
-    return code(path), holds, code(shown), notes
-
-
-def marks(field: Field) -> Iterator[str]:
-    """What is said of a field beside its kind."""
-    if field.required:
-        yield "**required**"
-    if field.many and field.shape != "sequence":
-        yield "repeatable"
-    if field.ref:
-        yield "`ref`"
-    if field.template:
-        yield "template"
+def element_row(entry: ElementEntry) -> tuple[str, ...]:
+    """The row of an attribute or element."""
+    marks = ", ".join({"required": "**required**"}.get(mark, f"`{mark}`") for mark in entry.marks)
+    marks = marks.replace("`repeatable`", "repeatable").replace("`template`", "template")
+    holds = ", ".join(map(code, entry.choices)) or cell(entry.kind) or "elements"
+    if entry.members:
+        own = code(entry.path) if entry.path != "…" else "`…`"
+        return own, "elements", "", f"{', '.join(map(code, entry.members))}: {cell(entry.doc)}"
+    notes = "; ".join(part for part in (marks, cell(entry.doc)) if part)
+    return code(entry.path), holds, code(entry.default), notes
 
 
 def policy_page(policy: type[Policy]) -> str:
@@ -153,13 +81,11 @@ def policy_page(policy: type[Policy]) -> str:
     parts.append(
         "\n## Elements\n\n`ref`: the attribute `ref` may name a flow variable. template: variables in braces are replaced.\n"
     )
-    parts.append(table(("Element", "Holds", "Default", "Notes"), element_rows(policy)))
-    if policy.variables or policy.prefix:
-        rows = [(code(name), cell(meaning)) for name, meaning in policy.variables.items()]
-        failed = f"{policy.prefix}.{{policy}}.failed"
-        if policy.prefix and failed not in policy.variables:
-            rows.append((code(failed), "whether the policy failed when it last ran"))
+    parts.append(table(("Element", "Holds", "Default", "Notes"), map(element_row, element_entries(policy))))
+    variables = variables_of(policy)
+    if variables:
         parts.append("## Variables it sets\n\n`{policy}` is the policy's name.\n")
+        rows = ((code(name), cell(meaning)) for name, meaning in variables.items())
         parts.append(table(("Variable", "Meaning"), rows))
     if policy.faults:
         parts.append("## Faults\n")
@@ -198,55 +124,27 @@ def index_page(policies: list[type[Policy]]) -> str:
 
 
 def variables_page(policies: list[type[Policy]]) -> str:
-    missing = set(fields._SIMPLE) ^ set(PARTS)
-    if missing:
-        raise SystemExit(f"tools/reference.py: PARTS should say what these mean, or no more: {missing}")
     parts = ["# Flow variables\n", NOTE]
     parts.append(
         "What a policy, a condition or a message template can read. The scope is where it is set first.\n"
     )
     parts.append("## Of the transaction\n")
-    built_in = (
-        (code(v.name), v.type, v.scope, "yes" if v.write is not None else "", cell(v.meaning))
-        for v in sorted(BUILT_IN.values(), key=lambda variable: variable.name)
+    of_transaction = (
+        (code(v.name), v.type, v.scope, "yes" if v.writable else "", cell(v.meaning)) for v in built_in()
     )
-    parts.append(table(("Variable", "Type", "Scope", "Writable", "Meaning"), built_in))
-    families = (
-        (
-            code(re.sub(r"\((?:\[[^\]]*\]|[^()])*\)", "{…}", family.pattern.pattern).replace("\\.", ".")),
-            family.type,
-            cell(family.meaning),
-        )
-        for family in FAMILIES
-    )
-    parts.append(table(("Variable", "Type", "Meaning"), families))
+    parts.append(table(("Variable", "Type", "Scope", "Writable", "Meaning"), of_transaction))
+    of_names = ((code(v.name), v.type, cell(v.meaning)) for v in families())
+    parts.append(table(("Variable", "Type", "Meaning"), of_names))
     parts.append("## Of a message\n")
     parts.append(
         "These follow `request.`, `response.`, `message.`, `error.`, or the name of a message that a policy made.\n"
     )
-    simple = (
-        (code(name), "yes" if fields._SIMPLE[name].write is not None else "", meaning)
-        for name, meaning in PARTS.items()
-    )
-    of_lists = []
-    for kind, noun in (
-        ("header", "header"),
-        ("queryparam", "query parameter"),
-        ("formparam", "form parameter"),
-    ):
-        of_lists += [
-            (code(f"{kind}.{{name}}"), "yes", f"first value of a {noun}"),
-            (code(f"{kind}.{{name}}.{{N}}"), "yes", "the Nth value, from 1"),
-            (code(f"{kind}.{{name}}.values"), "", "all values"),
-            (code(f"{kind}.{{name}}.values.string"), "", "all values, with commas between"),
-            (code(f"{kind}.{{name}}.values.count"), "", "how many values there are"),
-        ]
-    parts.append(table(("Part", "Writable", "Meaning"), [*simple, *of_lists]))
+    of_messages = ((code(v.name), "yes" if v.writable else "", v.meaning) for v in message_parts())
+    parts.append(table(("Part", "Writable", "Meaning"), of_messages))
     parts.append("## Set by policies\n")
     of_policies = (
-        (code(name), f"[{policy.tag}](policies/{policy.tag}.md)", cell(meaning))
-        for policy in policies
-        for name, meaning in policy.variables.items()
+        (code(v.name), f"[{v.policy}](policies/{v.policy}.md)", cell(v.meaning))
+        for v in policy_variables(policies)
     )
     parts.append(table(("Variable", "Policy", "Meaning"), of_policies))
     return "\n".join(parts).rstrip() + "\n"
@@ -259,26 +157,13 @@ def faults_page(policies: list[type[Policy]]) -> str:
         '`{"fault":{"faultstring":"…","detail":{"errorcode":"…"}}}`.\n\n## Of policies\n'
     )
     of_policies = (
-        (
-            code(kind.code),
-            str(kind.status),
-            code(kind.text),
-            f"[{policy.tag}](policies/{policy.tag}.md)",
-            cell(kind.cause),
-        )
-        for policy in policies
-        for kind in policy.faults.values()
+        (code(f.code), f.status, code(f.text), f"[{f.policy}](policies/{f.policy}.md)", cell(f.cause))
+        for f in policy_faults(policies)
     )
     parts.append(table(("errorcode", "Status", "faultstring", "Policy", "When"), of_policies))
     parts.append("## Of the runtime\n\nOf targets, routes, and requests that cannot be read.\n")
-    found = set(raised_faults())
-    found |= {(code_, str(status), text) for code_, status, text, _ in errors._CALL_FAULTS.values()}
-    parts.append(
-        table(
-            ("errorcode", "Status", "faultstring"),
-            ((code(name), status, code(text)) for name, status, text in sorted(found)),
-        )
-    )
+    of_runtime = ((code(f.code), f.status, code(f.text)) for f in runtime_faults())
+    parts.append(table(("errorcode", "Status", "faultstring"), of_runtime))
     parts.append("## Refused at deployment\n")
     refused = (
         (code(name), f"[{policy.tag}](policies/{policy.tag}.md)", code(text))
@@ -287,31 +172,6 @@ def faults_page(policies: list[type[Policy]]) -> str:
     )
     parts.append(table(("Error", "Policy", "Message"), refused))
     return "\n".join(parts).rstrip() + "\n"
-
-
-def raised_faults() -> Iterator[tuple[str, str, str]]:
-    """Code, status and text of each `Fault("…", …)` that the engine writes out."""
-    for path in sorted((ROOT / "apiproxy_runtime").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Name)
-                and node.func.id == "Fault"
-                and node.args
-                and isinstance(node.args[0], ast.Constant)
-            ):
-                text, status = ([*node.args[1:3], None, None])[:2]
-                given = "500" if status is None else literal(status)
-                yield str(node.args[0].value), given, literal(text)
-
-
-def literal(node: ast.expr | None) -> str:
-    """A text as it stands in the code, with {…} for what is filled in."""
-    if isinstance(node, ast.Constant):
-        return str(node.value)
-    if isinstance(node, ast.JoinedStr):
-        return "".join(literal(part) if isinstance(part, ast.Constant) else "{…}" for part in node.values)
-    return "{…}" if node is not None else ""
 
 
 def readme_table(policies: list[type[Policy]]) -> str:

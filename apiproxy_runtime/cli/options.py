@@ -105,6 +105,12 @@ def _lint(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="errors only")
 
 
+def _explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "name", metavar="NAME", help="policy, fault name or errorcode, deploy error, variable"
+    )
+
+
 def _nothing(parser: argparse.ArgumentParser) -> None:
     """A command without options."""
 
@@ -134,6 +140,16 @@ COMMANDS = {
         _lint,
         """example:
   apiproxy lint ./apiproxy""",
+    ),
+    "explain": Command(
+        "apiproxy_runtime.cli.explain",
+        "tell about a policy, a fault or a flow variable",
+        "Tell about a policy, a fault, an error at deployment or a flow variable.",
+        _explain,
+        """example:
+  apiproxy explain Quota
+  apiproxy explain oauth.v2.InvalidApiKey
+  apiproxy explain ratelimit.Q-Orders.used.count""",
     ),
     "version": Command(
         "apiproxy_runtime.cli.version",
