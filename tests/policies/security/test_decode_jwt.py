@@ -43,9 +43,10 @@ async def test_only_the_header_of_an_encrypted_token_is_shown() -> None:
 
 
 @pytest.mark.parametrize("source", ["", "<Source>request.header.authorization</Source>"])
-async def test_bearer_is_cut_off_from_the_authorization_header(source: str) -> None:
+@pytest.mark.parametrize("header", ["Bearer {}", '"Bearer {}"'])
+async def test_bearer_and_quotes_are_cut_off_from_the_authorization_header(source: str, header: str) -> None:
     step = compile_policy(f'<DecodeJWT name="D">{source}</DecodeJWT>')
-    ctx = await run(step, context(request(headers={"Authorization": f"Bearer {token({'sub': 'ada'})}"})))
+    ctx = await run(step, context(request(headers={"Authorization": header.format(token({"sub": "ada"}))})))
     assert read(ctx, "jwt.D.claim.sub") == "ada"
 
 

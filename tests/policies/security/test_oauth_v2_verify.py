@@ -121,6 +121,19 @@ async def test_prefix_is_case_insensitive_in_rfc_mode_and_can_be_another(using: 
     assert (await fault_of(step, bearer(token))).code == "oauth.v2.InvalidAccessToken"
 
 
+async def test_quotes_around_the_whole_header_do_not_count(using: Services) -> None:
+    token = (await issued(using))["access_token"]
+    step = compile_policy(oauth("VerifyAccessToken"), using=using)
+    await run(step, context(request=request(headers={"Authorization": f'"Bearer {token}"'})))
+    for value, code in (
+        ('"Bearer unknown"', "keymanagement.service.invalid_access_token"),
+        (f'"Bearer {token}', "oauth.v2.InvalidAccessToken"),
+        ('"', "oauth.v2.InvalidAccessToken"),
+    ):
+        fault = await fault_of(step, context(request=request(headers={"Authorization": value})))
+        assert fault.code == code
+
+
 @pytest.mark.parametrize("prefix", ["", "Bearer "])
 async def test_token_in_a_variable_needs_no_prefix(using: Services, prefix: str) -> None:
     token = (await issued(using))["access_token"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from apiproxy_policies.security.consumer_variables import assign, general, identity
 from apiproxy_policies.security.oauth.client import Read, reader
+from apiproxy_policies.security.quoted import unquoted
 from apiproxy_runtime.policy.api import (
     Answer,
     Consumer,
@@ -73,7 +74,7 @@ def compile_presented(policy: OAuthV2, site: Site) -> Read:
 
         return named
     header = reader(site, "request.header.Authorization")
-    return lambda ctx: without_prefix(header(ctx)) or ""
+    return lambda ctx: without_prefix(unquoted(header(ctx))) or ""
 
 
 def compile_verify(policy: OAuthV2, site: Site) -> StepFunction:
