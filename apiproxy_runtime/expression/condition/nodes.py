@@ -178,7 +178,7 @@ def _comparison_warnings(node: Comparison) -> Iterator[tuple[int, str]]:
         node.operator in ORDERINGS
         and isinstance(left, Variable)
         and isinstance(right, Literal)
-        and right.kind != "null"
+        and isinstance(right.value, str)
         and left.name.startswith(_ALWAYS_TEXT)
         and not left.name.endswith(".values.count")
     ):

@@ -4,12 +4,17 @@ Source: "Conditions reference", sections on null values and on operand types. Py
 bool Boolean, int Integer or Long, float Float or Double, str String; everything else (a message, a collection)
 is an Object, with which nothing but null can be compared: the result is false.
 
+One thing is not as the table has it, which says that a text and a number are ordered as texts: a text that is a number
+is ordered as one, so that a query parameter of 5 is not greater than 100. The data-api reference of apigee/devrel, whose
+tests run on the platform, limits its rows so.
+
 The compiled condition settles the usual case (text against text) itself and calls these for the rest.
 """
 
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable
 from typing import TypeGuard
 
@@ -18,6 +23,7 @@ from apiproxy_runtime.message.text import text_of
 _Scalar = str | int | float
 _LESS, _LESS_OR_EQUAL = operator.lt, operator.le
 _GREATER, _GREATER_OR_EQUAL = operator.gt, operator.ge
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
 def is_scalar(value: object) -> TypeGuard[_Scalar]:
@@ -48,6 +54,15 @@ def equals_case_insensitive(left: object, right: object) -> bool:
     return text_of(left).lower() == text_of(right).lower()
 
 
+def _alike(left: _Scalar, right: _Scalar) -> tuple[str, str] | tuple[float, float]:
+    """Two numbers when one is a number and the other a text that is one, else two texts."""
+    if isinstance(left, str) is not isinstance(right, str):
+        text, number = (left, right) if isinstance(left, str) else (right, left)
+        if not isinstance(number, bool) and _NUMBER.fullmatch(str(text)):
+            return float(left), float(right)
+    return text_of(left), text_of(right)
+
+
 def _ordering(
     compare: Callable[[str | float, str | float], bool], left_null: bool, right_null: bool, both_null: bool
 ) -> Callable[[object, object], bool]:
@@ -61,7 +76,7 @@ def _ordering(
         if not (is_scalar(left) and is_scalar(right)):
             return False
         if isinstance(left, str) or isinstance(right, str):
-            return compare(text_of(left), text_of(right))
+            return compare(*_alike(left, right))
         return compare(left, right)
 
     return ordered
