@@ -72,14 +72,34 @@ class AssignMessage(Policy):
             self.ignore_unresolved,
             lambda name: self.fault("UnresolvedVariable", variable=name),
         )
-        edits: tuple[Edit, ...] = tuple(
-            edit for operation in self.operations for edit in operation.compile(editing)
+        pick, place = compile_destination(self.assign_to, self, site)
+        # what follows the last change of a new message may read and write it by its name
+        placed = 1 + max(
+            (i for i, item in enumerate(self.operations) if not isinstance(item, AssignVariable)), default=-1
         )
-        pick = compile_destination(self.assign_to, self, site)
+        edits = _edits(self.operations if place is None else self.operations[:placed], editing)
+        if place is None:
 
-        def assign_message(ctx: MessageContext) -> None:
+            def assign_message(ctx: MessageContext) -> None:
+                message = pick(ctx)
+                for edit in edits:
+                    edit(ctx, message)
+
+            return assign_message
+        put, later = place, _edits(self.operations[placed:], editing)
+
+        def replace_message(ctx: MessageContext) -> None:
             message = pick(ctx)
             for edit in edits:
                 edit(ctx, message)
+            put(ctx, message)
+            for edit in later:
+                edit(ctx, message)
 
-        return assign_message
+        return replace_message
+
+
+def _edits(
+    operations: tuple[Add | Copy | Remove | Set | AssignVariable, ...], editing: Editing
+) -> tuple[Edit, ...]:
+    return tuple(edit for operation in operations for edit in operation.compile(editing))

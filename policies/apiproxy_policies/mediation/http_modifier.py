@@ -123,11 +123,13 @@ class HTTPModifier(Policy):
         edits_made: tuple[Edit, ...] = tuple(
             edit for operation in self.operations for edit in operation.compile(editing)
         )
-        pick = compile_destination(self.assign_to, self, site)
+        pick, place = compile_destination(self.assign_to, self, site)
 
         def http_modifier(ctx: MessageContext) -> None:
             message = pick(ctx)
             for edit in edits_made:
                 edit(ctx, message)
+            if place is not None:
+                place(ctx, message)
 
         return http_modifier

@@ -449,6 +449,21 @@ async def test_create_new_replaces_the_pending_error():
     assert (ctx.error.status, len(ctx.error.headers)) == (200, 0)
 
 
+@pytest.mark.parametrize(
+    "to", ['<AssignTo createNew="true"/>', '<AssignTo createNew="true">request</AssignTo>']
+)
+async def test_a_new_request_is_filled_from_the_one_it_replaces(to: str):
+    ctx = context(request("POST", "/p", "q=1", {"Y": "2"}, "body"))
+    await applied(
+        f"{to}<AssignVariable><Name>verb</Name><Ref>request.verb</Ref></AssignVariable>"
+        '<Set><Payload contentType="text/plain">{request.queryparam.q} {request.content}</Payload></Set>'
+        "<AssignVariable><Name>made</Name><Ref>request.content</Ref></AssignVariable>",
+        ctx,
+    )
+    assert (ctx.request.verb, ctx.request.body, ctx.request.headers.get("Y")) == ("GET", b"1 body", None)
+    assert (ctx.variables["verb"], ctx.variables["made"]) == ("POST", "1 body")
+
+
 async def test_create_new_makes_an_empty_message():
     ctx = await applied(
         '<AssignTo createNew="true" type="request">mine</AssignTo><Set><Headers><Header name="X">1</Header></Headers></Set>',
