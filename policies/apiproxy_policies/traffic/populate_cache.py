@@ -16,7 +16,6 @@ from apiproxy_policies.traffic.cache_entry import (
 )
 from apiproxy_runtime.policy.api import (
     VARIABLE,
-    Message,
     MessageContext,
     Policy,
     Site,
@@ -32,8 +31,8 @@ from apiproxy_runtime.policy.api import (
 class PopulateCache(Policy):
     """Put the value of a variable into a cache, where LookupCache finds it.
 
-    Texts and bytes keep their type, every other value is kept as the text it prints as. A variable that is not set puts
-    nothing. Messages cannot be cached, only their content. There is no limit for the size (Apigee X: 256 KB).
+    Texts and bytes keep their type, every other value is kept as the text it prints as: a message as its content. A
+    variable that is not set puts nothing. There is no limit for the size (Apigee X: 256 KB).
     """
 
     tag = "PopulateCache"
@@ -46,7 +45,7 @@ class PopulateCache(Policy):
             "EntryCannotBeCached",
             500,
             "Entry cannot be cached: {source} in step definition {policy}",
-            "the source is a message and not a text",
+            "Edge only; here everything can be cached, a message by its content",
         ),
         ("CacheNotFound", 500, NOT_FOUND_TEXT, "Edge only; here a cache comes into being when it is used"),
     )
@@ -76,7 +75,7 @@ class PopulateCache(Policy):
         cache = open_cache(self.cache_resource, self.node, site)
         key_of = compile_key(self.cache_key, self.scope, site)
         ttl_of = compile_ttl(self.expiry, cache.name, site)
-        get, source, put = site.getter(self.source), self.source, assign(site)
+        get, put = site.getter(self.source), assign(site)
         names = (f"populatecache.{self.name}.cachename", f"populatecache.{self.name}.cachekey")
 
         def populate_cache(ctx: MessageContext) -> Awaitable[object] | None:
@@ -85,8 +84,6 @@ class PopulateCache(Policy):
             value = get(ctx)
             if value is None:
                 return None
-            if isinstance(value, Message):
-                raise self.fault("EntryCannotBeCached", source=source)
             if not isinstance(value, (str, bytes)):
                 value = text_of(value)
             return then(cache.put(key, value, ttl_of(ctx)), lambda done: None)
