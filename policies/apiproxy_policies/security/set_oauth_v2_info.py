@@ -68,7 +68,8 @@ class SetOAuthV2Info(Policy):
 
     def compile(self, site: Site) -> StepFunction:
         value, put, world = given(site, self.access_token), assign(site), site.world
-        compute = compile_attributes(site, self.attributes.items if self.attributes is not None else ())
+        items = self.attributes.items if self.attributes is not None else ()
+        compute = compile_attributes(site, items, unresolved=None)
         tokens, services = Tokens(site.store, site.environment.organization), site.services
         prefix = f"oauthv2accesstoken.{self.name}."
 

@@ -463,6 +463,13 @@ async def test_authorization_code_redirects_to_the_client(using: Services) -> No
     assert read(ctx, "oauthv2authcode.AC.client_id") == "k"
 
 
+async def test_attribute_of_a_variable_that_is_not_set_is_empty(using: Services) -> None:
+    body = '<Attributes><Attribute name="state" ref="nowhere"/><Attribute name="tier" ref="nowhere">1</Attribute></Attributes>'
+    code = await code_for(using, body)
+    ctx = await run(compile_policy(EXCHANGE, using=using), exchanging(code))
+    assert (read(ctx, "oauthv2accesstoken.OA.state"), read(ctx, "oauthv2accesstoken.OA.tier")) == ("", "1")
+
+
 async def test_code_is_exchanged_once_with_scope_and_attributes(using: Services) -> None:
     body = '<Scope>request.queryparam.scope</Scope><Attributes><Attribute name="sub">bob</Attribute></Attributes>'
     code = await code_for(using, body, scope="write")

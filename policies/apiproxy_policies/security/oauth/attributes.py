@@ -32,8 +32,13 @@ class Attributes(Element):
     items: tuple[Attribute, ...] = many("Attribute", Attribute)
 
 
-def compile_attributes(site: Site, attributes: tuple[Attribute, ...]) -> Compute:
-    """What computes the custom attributes and the names of those that a response leaves out."""
+def compile_attributes(site: Site, attributes: tuple[Attribute, ...], unresolved: str | None = "") -> Compute:
+    """What computes the custom attributes and the names of those that a response leaves out.
+
+    unresolved   the value when the variable is not set and there is no text; with None there is no such attribute.
+                 It is empty, not missing: identity-facade of apigee/devrel keeps a state that may not be there in a
+                 code, and reads it back on the platform where an unresolved variable would be a fault.
+    """
     compiled = [
         (item.name, site.getter(item.value.ref) if item.value.ref else None, item.value.text, item.display)
         for item in attributes
@@ -46,7 +51,7 @@ def compile_attributes(site: Site, attributes: tuple[Attribute, ...]) -> Compute
         for name, get, literal, display in compiled:
             found = get(ctx) if get is not None else None
             if found is None:
-                found = literal
+                found = literal if literal is not None or get is None else unresolved
             if found is not None:
                 values[name] = text_of(found)
                 if not display:
