@@ -67,6 +67,10 @@ class JSONThreatProtection(Policy):
     name_length: int | None = child("ObjectEntryNameLength", INTEGER, doc="characters of an entry's name")
     string_length: int | None = child("StringValueLength", INTEGER, doc="characters of a text")
 
+    def failed_variables(self) -> tuple[str, ...]:
+        # the short one is read by bundles that run on Apigee (threat-protect of apigee/devrel)
+        return (f"jsonattack.{self.name}.failed", "jsonattack.failed")
+
     def compile(self, site: Site) -> StepFunction:
         name = self.source.strip() or "message"
         get = site.getter(name)

@@ -99,6 +99,10 @@ class XMLThreatProtection(Policy):
     structure: StructureLimits | None = nested("StructureLimits", StructureLimits)
     values: ValueLimits | None = nested("ValueLimits", ValueLimits)
 
+    def failed_variables(self) -> tuple[str, ...]:
+        # the short one is read by bundles that run on Apigee (threat-protect of apigee/devrel)
+        return (f"xmlattack.{self.name}.failed", "xmlattack.failed")
+
     def compile(self, site: Site) -> StepFunction:
         name = self.source.strip() or "message"
         get = site.getter(name)

@@ -1,9 +1,11 @@
 """JSONThreatProtection, XMLThreatProtection and RegularExpressionProtection."""
 
 import time
+from pathlib import Path
 
 import pytest
 
+from tests.house import house, proxy, show, steps, write_bundle
 from tests.policies.kit import compile_policy, context, deploy_errors, fault_of, request, run
 
 JSON = {"Content-Type": "application/json"}
@@ -62,6 +64,39 @@ async def test_each_json_limit(limit: str, good: str, bad: str, reason: str) -> 
     assert fault.text == (
         f"JSONThreatProtection[JTP]: Execution failed. reason: JSONThreatProtection[JTP]: Exceeded {reason}"
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "policy", "limit", "bodies"),
+    [
+        ("json", "JSONThreatProtection", "<ContainerDepth>1</ContainerDepth>", ("{}", '{"a":{}}')),
+        (
+            "xml",
+            "XMLThreatProtection",
+            "<StructureLimits><NodeDepth>1</NodeDepth></StructureLimits>",
+            ("<a/>", "<a><b/></a>"),
+        ),
+    ],
+)
+async def test_failure_is_told_with_and_without_the_policys_name(
+    tmp_path: Path, kind: str, policy: str, limit: str, bodies: tuple[str, str]
+) -> None:
+    told = show("told", X_Failed=f"{{{kind}attack.failed}} {{{kind}attack.TP.failed}}")
+    files = {
+        "proxies/default.xml": proxy(
+            "/p", request=steps("TP"), response=steps("told"), routes='<RouteRule name="none"/>'
+        ),
+        "policies/TP.xml": f'<{policy} name="TP" continueOnError="true"><Source>request</Source>{limit}</{policy}>',
+        "policies/told.xml": told,
+    }
+    async with house(write_bundle(tmp_path, "p", files)) as gateway:
+        found = [
+            (
+                await gateway.call("POST", "/p", data=body, headers={"Content-Type": f"application/{kind}"})
+            ).headers["X-Failed"]
+            for body in bodies
+        ]
+    assert found == ["false false", "true true"]
 
 
 async def test_malformed_json_and_other_types() -> None:
