@@ -15,7 +15,7 @@ from apiproxy_runtime.gateway.router import Match, Router
 from apiproxy_runtime.gateway.target import joined
 from apiproxy_runtime.message.context import Client, MessageContext
 from apiproxy_runtime.message.message import Message
-from apiproxy_runtime.policy.egress import CallFailed
+from apiproxy_runtime.policy.egress import CallFailed, HTTPTarget
 from apiproxy_runtime.policy.site import Site
 from apiproxy_runtime.program.properties import success_codes
 from apiproxy_runtime.program.transaction import run_post_client, run_transaction
@@ -24,10 +24,16 @@ MAX_DEPTH = 16
 
 
 class LocalProxyTarget:
-    """A LocalTargetConnection, ready to be called."""
+    """A LocalTargetConnection, ready to be called.
 
-    def __init__(self, connection: LocalTargetConnection, site: Site, router: Router) -> None:
+    Once a bundle sets `target.url`, `by_url` makes the call, as dutch-healthcare of apigee/devrel expects.
+    """
+
+    def __init__(
+        self, connection: LocalTargetConnection, site: Site, router: Router, by_url: HTTPTarget
+    ) -> None:
         self.router = router
+        self.by_url = by_url
         self.succeeds = success_codes(None)
 
         def render(text: str | None) -> Callable[[MessageContext], str]:
@@ -45,6 +51,8 @@ class LocalProxyTarget:
         """Run `ctx.request` through the other proxy."""
         target = ctx.target
         assert target is not None
+        if target.url is not None:
+            return await self.by_url.call_target(ctx)
         suffix = ctx.path_suffix if target.copy_pathsuffix else ""
         request = ctx.request.copy()
         if not target.copy_queryparams:

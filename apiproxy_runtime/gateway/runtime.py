@@ -116,7 +116,8 @@ class Runtime:
 
     def local(self, connection: LocalTargetConnection, site: Site) -> LocalTarget:
         """Compile a LocalTargetConnection."""
-        return LocalProxyTarget(connection, site, self.router)
+        by_url = self.http(HTTPTargetConnection(connection.node), site, purpose="target")
+        return LocalProxyTarget(connection, site, self.router, by_url)
 
     def rpc(self, server: TargetServer, site: Site, method: Rpc[Q, A]) -> RpcTarget[Q, A]:
         """Compile a gRPC method of a target server."""

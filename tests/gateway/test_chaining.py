@@ -59,6 +59,23 @@ async def test_a_local_target_by_path(tmp_path: Path) -> None:
         assert (await gateway.get("/first/x")).json()["path"] == "/deep/x"
 
 
+async def test_a_url_set_in_the_request_takes_the_place_of_a_local_target(tmp_path: Path) -> None:
+    away = "<AssignMessage name='away'><AssignVariable><Name>target.url</Name><Value>http://up.test/away</Value></AssignVariable></AssignMessage>"
+    inside = "<LocalTargetConnection><Path>/second</Path></LocalTargetConnection>"
+    bundle = write_bundle(
+        tmp_path,
+        "first",
+        {
+            "proxies/default.xml": proxy("/first"),
+            "targets/default.xml": f'<TargetEndpoint name="default"><PreFlow><Request>{steps("away")}</Request></PreFlow>{inside}</TargetEndpoint>',
+            "policies/away.xml": away,
+        },
+    )
+    async with house(bundle, second(tmp_path)) as gateway:
+        reply = (await gateway.get("/first/x")).json()
+    assert (reply["path"], "x-trail" in reply["headers"]) == ("/away", False)
+
+
 async def test_a_local_target_that_is_not_deployed_is_unavailable(tmp_path: Path) -> None:
     async with house(
         first(tmp_path, "<APIProxy>gone</APIProxy><ProxyEndpoint>default</ProxyEndpoint>")
