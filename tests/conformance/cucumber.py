@@ -68,7 +68,9 @@ def install(npm: Path) -> Path:
 def key_pair() -> dict[str, str]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
     )
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -131,9 +133,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(suite: Suite, work: Path, workspace: Path, port: int, mock: int, facts: dict[str, str]) -> Iterator[Path]:
+def served(
+    suite: Suite, work: Path, workspace: Path, port: int, mock: int, facts: dict[str, str]
+) -> Iterator[Path]:
     """The suite's bundles on `port`; what the runtime logs is in the file that this gives."""
-    command = [sys.executable, "-m", "apiproxy_runtime", "serve", *(str(work / path) for path in suite.bundles)]
+    command = [
+        sys.executable,
+        "-m",
+        "apiproxy_runtime",
+        "serve",
+        *(str(work / path) for path in suite.bundles),
+    ]
     command += ["--port", str(port), "--no-control", "--state", "memory", "--env-dir", str(workspace)]
     for upstream in suite.upstreams:
         target = port if upstream == "{host}" else mock
@@ -145,7 +155,9 @@ def served(suite: Suite, work: Path, workspace: Path, port: int, mock: int, fact
         deadline = time.monotonic() + READY_SECONDS
         while "Ready:" not in log.read_text("utf-8", "replace"):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise CannotRun("does not deploy: " + " | ".join(log.read_text("utf-8", "replace").splitlines()[:6]))
+                raise CannotRun(
+                    "does not deploy: " + " | ".join(log.read_text("utf-8", "replace").splitlines()[:6])
+                )
             time.sleep(0.05)
         yield log
     finally:
@@ -160,7 +172,13 @@ def run_tool(command: list[str], root: Path, environment: dict[str, str]) -> str
     """What the tool printed; its exit code is of no interest, since its report tells more."""
     try:
         done = subprocess.run(
-            command, cwd=root, env=environment, capture_output=True, text=True, timeout=SUITE_SECONDS, check=False
+            command,
+            cwd=root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=SUITE_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise CannotRun(f"did not end within {SUITE_SECONDS} s") from error
@@ -175,7 +193,13 @@ def read_report(report: Path, printed: str) -> Json:
 
 
 def cucumber(suite: Suite, root: Path, modules: Path, environment: dict[str, str], report: Path) -> Outcome:
-    command = ["node", str(modules / "@cucumber/cucumber/bin/cucumber.js"), "--format", f"json:{report}", "--exit"]
+    command = [
+        "node",
+        str(modules / "@cucumber/cucumber/bin/cucumber.js"),
+        "--format",
+        f"json:{report}",
+        "--exit",
+    ]
     command += ["--require", f"{suite.tests}/**/*.js"] + (["--tags", suite.tags] if suite.tags else [])
     features = sorted(str(path.relative_to(root)) for path in (root / suite.tests).rglob("*.feature"))
     printed = run_tool([*command, *features], root, environment)
@@ -208,8 +232,18 @@ def judge(outcome: Outcome, feature: str, scenario: dict[str, Json]) -> None:
 
 
 def jest(suite: Suite, root: Path, modules: Path, environment: dict[str, str], report: Path) -> Outcome:
-    mapper = json.dumps({"moduleNameMapper": {"^supertest$": str(HERE / "supertest.cjs")}, "rootDir": str(root)})
-    command = ["node", str(modules / "jest/bin/jest.js"), "--config", mapper, "--json", "--outputFile", str(report)]
+    mapper = json.dumps(
+        {"moduleNameMapper": {"^supertest$": str(HERE / "supertest.cjs")}, "rootDir": str(root)}
+    )
+    command = [
+        "node",
+        str(modules / "jest/bin/jest.js"),
+        "--config",
+        mapper,
+        "--json",
+        "--outputFile",
+        str(report),
+    ]
     environment = environment | {"CONFORMANCE_SUPERTEST": str(modules / "supertest")}
     printed = run_tool([*command, "int"], root, environment)
     outcome = Outcome()
@@ -242,7 +276,12 @@ def run(suite: Suite, checkout: Path, modules: Path, mock: int) -> Outcome:
         root = work / suite.root
         (root / "node_modules").symlink_to(modules)
         environment = os.environ | {key: str(filled(text, facts)) for key, text in suite.variables.items()}
-        environment |= {"CONFORMANCE_HOST": facts["host"], "NODE_PATH": str(modules), "CUCUMBER_PUBLISH_QUIET": "true"}
+        environment |= {
+            "CONFORMANCE_HOST": facts["host"],
+            "NODE_PATH": str(modules),
+            "CUCUMBER_PUBLISH_QUIET": "true",
+        }
+        environment["CONFORMANCE_PAUSE"] = str(suite.pause)
         environment["NODE_OPTIONS"] = f"--require {HERE / 'shim.cjs'}"
         runner = jest if suite.runner == "jest" else cucumber
         with served(suite, work, workspace, port, mock, facts):
@@ -250,7 +289,9 @@ def run(suite: Suite, checkout: Path, modules: Path, mock: int) -> Outcome:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Run public bundle repositories' own tests against apiproxy serve.")
+    parser = argparse.ArgumentParser(
+        description="Run public bundle repositories' own tests against apiproxy serve."
+    )
     parser.add_argument("--checkout", type=Path, required=True, help="folder with the clones")
     parser.add_argument("--suite", action="append", help="only this suite (repeatable)")
     parser.add_argument("--npm", type=Path, default=Path(tempfile.gettempdir(), "apiproxy-conformance-npm"))
@@ -258,7 +299,9 @@ def main() -> int:
     options = parser.parse_args()
     unknown = set(options.suite or ()) - {suite.name for suite in SUITES}
     if unknown:
-        parser.error(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(suite.name for suite in SUITES)}")
+        parser.error(
+            f"no suite {', '.join(sorted(unknown))}; there are {', '.join(suite.name for suite in SUITES)}"
+        )
     modules = install(options.npm)
     server = upstreams.start()
     total = Outcome()
@@ -272,7 +315,9 @@ def main() -> int:
             broken += 1
             print(f"{suite.name:40} could not run: {error}", flush=True)
             continue
-        print(f"{suite.name:40} {outcome.passed:3} passed {outcome.failed:3} failed {outcome.skipped:3} skipped")
+        print(
+            f"{suite.name:40} {outcome.passed:3} passed {outcome.failed:3} failed {outcome.skipped:3} skipped"
+        )
         for trouble in outcome.troubles:
             print("    " + (trouble if options.verbose else " ".join(trouble.split())[:300]))
         sys.stdout.flush()
@@ -280,7 +325,9 @@ def main() -> int:
         total.failed += outcome.failed
         total.skipped += outcome.skipped
     server.shutdown()
-    print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped, {broken} suites could not run")
+    print(
+        f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped, {broken} suites could not run"
+    )
     return 2 if broken else 1 if total.failed else 0
 
 

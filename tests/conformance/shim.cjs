@@ -12,6 +12,10 @@ function localApickli(module) {
       const slash = domain.indexOf("/");
       super("http", host + (slash < 0 ? "" : domain.slice(slash)).replace(/\/$/, ""), ...rest);
     }
+
+    sendRequest(...asked) {
+      setTimeout(() => super.sendRequest(...asked), Number(process.env.CONFORMANCE_PAUSE || 0));
+    }
   }
   return { ...module, Apickli };
 }

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,14 @@ def _json(value: object, status: int = 200) -> Answer:
 def mocktarget(asked: Asked) -> Answer:
     """The echo service that Apigee runs for examples."""
     path = urlsplit(asked.path).path
-    if path == "/xml":
-        return 200, "application/xml", "<root><city>San Jose</city><firstName>John</firstName></root>"
+    if path.startswith("/xml"):
+        return (
+            200,
+            "application/xml",
+            (
+                "<root><city>San Jose</city><state>CA</state><firstName>John</firstName><lastName>Doe</lastName></root>"
+            ),
+        )
     if path == "/json":
         return _json({"firstName": "John", "lastName": "Doe", "city": "San Jose", "state": "CA"})
     if path.startswith("/echo"):
@@ -40,7 +46,7 @@ def mocktarget(asked: Asked) -> Answer:
                 "headers": asked.headers,
                 "method": asked.method,
                 "url": asked.path,
-                "args": dict(pair.partition("=")[::2] for pair in urlsplit(asked.path).query.split("&") if pair),
+                "args": dict(parse_qsl(urlsplit(asked.path).query)),
                 "body": asked.body,
             }
         )
@@ -55,7 +61,11 @@ def google_apis(asked: Asked) -> Answer:
     found = re.search(r"SELECT (.*) FROM .* LIMIT (\d+)", query)
     if found is None:
         return _json({"error": {"message": f"no such query: {query}"}}, 400)
-    names = ["rental_id", "bike_id"] if found[1].strip() == "*" else [name.strip() for name in found[1].split(",")]
+    names = (
+        ["rental_id", "bike_id"]
+        if found[1].strip() == "*"
+        else [name.strip() for name in found[1].split(",")]
+    )
     rows = [{"f": [{"v": f"{name}-{row}"} for name in names]} for row in range(int(found[2]))]
     return _json({"schema": {"fields": [{"name": name} for name in names]}, "rows": rows})
 
@@ -78,13 +88,9 @@ def deidentify(asked: Asked) -> Answer:
     """Masks e-mail addresses, and with the template `all` phone numbers but for the last two digits."""
     wanted = json.loads(asked.body)
     text = wanted["item"]["value"]
-    text = re.sub(
-        r"[\w.]+@[\w.]+\.com", lambda found: _masked(".@", found[0][:-4]) + ".com", text
-    )
+    text = re.sub(r"[\w.]+@[\w.]+\.com", lambda found: _masked(".@", found[0][:-4]) + ".com", text)
     if wanted["deidentifyTemplateName"] == "all":
-        text = re.sub(
-            r"\d{3}-\d{3}-\d{4}", lambda found: _masked("-", found[0][:-2]) + found[0][-2:], text
-        )
+        text = re.sub(r"\d{3}-\d{3}-\d{4}", lambda found: _masked("-", found[0][:-2]) + found[0][-2:], text)
     return _json({"item": {"value": text}})
 
 
@@ -100,10 +106,13 @@ HOSTS: dict[str, Callable[[Asked], Answer]] = {
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def _answer(self) -> None:
+    def answer(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         asked = Asked(
-            self.command, self.path, dict(self.headers.items()), self.rfile.read(length).decode("utf-8", "replace")
+            self.command,
+            self.path,
+            dict(self.headers.items()),
+            self.rfile.read(length).decode("utf-8", "replace"),
         )
         answer = HOSTS.get((self.headers.get("Host") or "").partition(":")[0])
         status, kind, text = answer(asked) if answer else _json({"unknown": self.headers.get("Host")}, 404)
@@ -115,10 +124,12 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = _answer
-
     def log_message(self, format: str, *args: object) -> None:
         """Nothing is logged: the suites' own reports are enough."""
+
+
+for _verb in ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"):
+    setattr(_Handler, f"do_{_verb}", _Handler.answer)
 
 
 def start() -> ThreadingHTTPServer:
