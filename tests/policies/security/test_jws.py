@@ -243,9 +243,7 @@ async def test_detached_payload_is_taken_from_its_variable() -> None:
         "InvalidJws": await refused(detached, HS256 + DETACHED, what="coffee"),
         "MissingPayload": await refused(detached, HS256 + DETACHED, what=""),
         "FailedToResolveVariable": await refused(detached, HS256 + DETACHED),
-        "ContentIsNotDetached": await refused(
-            f"{header}.{payload}.{signed}", HS256 + DETACHED, what="tea"
-        ),
+        "ContentIsNotDetached": await refused(f"{header}.{payload}.{signed}", HS256 + DETACHED, what="tea"),
     }
     assert {name: fault.code for name, fault in refusals.items()} == {
         name: f"steps.jws.{name}" for name in refusals
@@ -297,7 +295,8 @@ SET = '<Algorithm>RS256,RS512</Algorithm><PublicKey><JWKS ref="k"/></PublicKey>'
         (PUBLIC, {}, lambda: "no key", "KeyParsingFailed"),
         (PUBLIC, {}, lambda: public_pem(ec_key()), "WrongKeyType"),
         (SET, {"kid": "one"}, lambda: jwks(jwk(rsa_key(), "one")), ""),
-        (SET, {}, lambda: jwks(jwk(rsa_key(), "one")), "KeyIdMissing"),
+        (SET, {}, lambda: jwks(jwk(rsa_key(), "one")), ""),
+        (SET, {}, lambda: jwks(jwk(rsa_key(), "one"), jwk(ec_key(), "two")), "KeyIdMissing"),
         (SET, {"kid": "two"}, lambda: jwks(jwk(rsa_key(), "one")), "NoMatchingPublicKey"),
         (
             SET.replace("RS256", "RS384"),
