@@ -79,7 +79,7 @@ def compile_destination(to: AssignTo | None, policy: Policy, site: Site) -> tupl
     return destination, None
 
 
-def _place_of(name: str, put: Place) -> Place:
+def _place_of(name: str, put: Callable[[MessageContext, Message], object]) -> Place:
     def place(ctx: MessageContext, message: Message) -> None:
         if ctx.fault is not None and name == "response":
             # the error flow has no response to write to: the pending error is replaced
