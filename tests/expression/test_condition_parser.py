@@ -207,7 +207,7 @@ def test_variables_are_listed_once_in_order():
         ("a is not null", 2, "IsNot"),
         ("a not null", 2, "not documented"),
         ("request.verb = GET", 15, '"GET"'),
-        ('request.queryparam.n > "5"', 21, "character by character"),
+        ("request.queryparam.n > 5", 21, "character by character"),
     ],
 )
 def test_doubtful_spellings_are_warned_of(text, offset, part):

@@ -24,6 +24,7 @@ from apiproxy_runtime.expression.condition.nodes import (
     Operator,
     Or,
     Variable,
+    is_documented_text,
 )
 from apiproxy_runtime.expression.condition.parser import parse
 from apiproxy_runtime.expression.glob import linear_fullmatch, matches, matches_path
@@ -192,8 +193,9 @@ class _Compiler:
             return f"({again}.lower() == {text_of(value).lower()!r} if {is_text} else {slow})"
         if operator is Operator.STARTS_WITH:
             return f"({again}.startswith({text}) if {is_text} else {slow})"
-        kind = "int" if isinstance(value, int) and not isinstance(value, bool) else "str"
-        if operator in ORDERINGS and kind == "int":
+        if operator in ORDERINGS and isinstance(value, int | float) and not isinstance(value, bool):
+            if not is_documented_text(variable.name):
+                slow = f"{compare}({self.bind('n', values.as_number)}({again}), {constant})"
             return f"({again} {_SYMBOLS[operator]} {constant} if {first}.__class__ is int else {slow})"
         return f"({again} {_SYMBOLS[operator]} {text} if {is_text} else {slow})"
 

@@ -133,6 +133,11 @@ _ALWAYS_TEXT = tuple(
 )
 
 
+def is_documented_text(name: str) -> bool:
+    """Whether the variables reference gives the variable the type String, whatever is in it."""
+    return name.startswith(_ALWAYS_TEXT) and not name.endswith(".values.count")
+
+
 def warnings_of(node: Node | None) -> list[tuple[int, str]]:
     """What works, but probably not as its author thinks: (offset, text), in order of appearance."""
     if node is None:
@@ -178,9 +183,8 @@ def _comparison_warnings(node: Comparison) -> Iterator[tuple[int, str]]:
         node.operator in ORDERINGS
         and isinstance(left, Variable)
         and isinstance(right, Literal)
-        and isinstance(right.value, str)
-        and left.name.startswith(_ALWAYS_TEXT)
-        and not left.name.endswith(".values.count")
+        and right.kind != "null"
+        and is_documented_text(left.name)
     ):
         yield (
             node.offset,
