@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
+import yaml
+from joserfc import jwt
+from joserfc.jwk import OctKey
 from lxml import etree
 
 from apiproxy_runtime.bundle.environment import read_environment
@@ -81,6 +87,8 @@ def _context(deployment: Any, name: str) -> MessageContext:
     request.body = XML if is_xml else ORDER
     ctx = MessageContext(request, deployment, Client())
     ctx.path_suffix = "/x"
+    ctx.variables["bench.token"] = TOKEN
+    ctx.variables["private.secret"] = SECRET
     ctx.variables["verifyapikey.VA-Key.client_id"] = "k-123456"
     return ctx
 
@@ -104,9 +112,51 @@ async def _cost(work: Callable[[], Any], seconds: float = 0.25) -> float:
     return best
 
 
+def _object(element: etree._Element) -> Any:
+    """The plainest conversion of XML to JSON."""
+    if not len(element):
+        return element.text
+    made: dict[str, Any] = {}
+    for child in element:
+        made.setdefault(child.tag, []).append(_object(child))
+    return made
+
+
+def _element(name: str, value: Any) -> etree._Element:
+    """The plainest conversion of JSON to XML."""
+    made = etree.Element(name)
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            made.extend(
+                [_element(key, each) for each in inner] if isinstance(inner, list) else [_element(key, inner)]
+            )
+    else:
+        made.text = str(value)
+    return made
+
+
+SECRET = "0123456789abcdef0123456789abcdef"
+KEY = OctKey.import_key(SECRET)
+TOKEN = jwt.encode({"alg": "HS256"}, {"iss": "bench", "sub": "ada", "exp": int(time.time()) + 3600}, KEY)
+RESOURCES = HERE / "bundles/steps/apiproxy/resources"
+TRANSFORM = etree.XSLT(etree.parse(RESOURCES / "xsl/total.xsl"))
+SCHEMA = jsonschema_rs.validator_for(
+    yaml.safe_load((RESOURCES / "oas/orders.yaml").read_text())["paths"]["/x"]["post"]["requestBody"][
+        "content"
+    ]["application/json"]["schema"]
+)
+WORDS = re.compile(r"(?i)(drop|delete)\s+(table|from)")
+#: A policy's type → the least that has to be done with the library: parse, and write what the policy writes.
 BARE: dict[str, Callable[[], Any]] = {
     "JSONThreatProtection": lambda: json.loads(ORDER),
     "ExtractVariables": lambda: json.loads(ORDER),
-    "XMLToJSON": lambda: etree.fromstring(XML),
-    "JSONToXML": lambda: json.loads(ORDER),
+    "XMLThreatProtection": lambda: etree.fromstring(XML),
+    "XMLToJSON": lambda: json.dumps(_object(etree.fromstring(XML))),
+    "JSONToXML": lambda: etree.tostring(_element("order", json.loads(ORDER))),
+    "XSL": lambda: bytes(TRANSFORM(etree.fromstring(XML))),
+    "RegularExpressionProtection": lambda: WORDS.search(ORDER.decode()),
+    "GenerateJWT": lambda: jwt.encode({"alg": "HS256"}, {"iss": "bench", "sub": "ada"}, KEY),
+    "VerifyJWT": lambda: jwt.decode(TOKEN, KEY),
+    "HMAC": lambda: hmac.digest(SECRET.encode(), ORDER, "sha256").hex(),
+    "OASValidation": lambda: SCHEMA.validate(json.loads(ORDER)),
 }
