@@ -8,13 +8,17 @@ from tests.policies.kit import load
 
 POLICIES = [policy for policy in all_policies() if policy.__module__.startswith("apiproxy_policies.")]
 
+#: An example is one file; the resources and target servers that it names lie in others.
+ELSEWHERE = ("ResourceDoesNotExist", "TargetServerNotFound")
+
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.tag)
 def test_the_example_parses_without_findings(policy: type[Policy]) -> None:
     assert policy.example.strip(), f"{policy.tag} has no example"
     parsed, findings = load(policy.example)
     assert type(parsed) is policy
-    assert [str(finding) for finding in findings] == []
+    unexpected = [str(finding) for finding in findings if finding.name not in ELSEWHERE]
+    assert unexpected == []
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.tag)
