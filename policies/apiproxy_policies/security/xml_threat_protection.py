@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from xml.parsers import expat
+
+from lxml import etree
 
 from apiproxy_runtime.policy.api import (
     BOOLEAN,
@@ -19,6 +22,9 @@ from apiproxy_runtime.policy.api import (
     nested,
     text,
 )
+
+#: libxml2 parses nothing deeper.
+_DEEPEST = 256
 
 
 class NameLimits(Element):
@@ -106,6 +112,7 @@ class XMLThreatProtection(Policy):
     def compile(self, site: Site) -> StepFunction:
         name = self.source.strip() or "message"
         get = site.getter(name)
+        harmless = self._harmless()
 
         def xml_threat_protection(ctx: MessageContext) -> None:
             message = get(ctx)
@@ -115,6 +122,8 @@ class XMLThreatProtection(Policy):
                 raise self.fault("NonMessageVariable", variable=name)
             kind = message.content_type()
             if not message.body or not (kind in ("text/xml", "application/xml") or kind.endswith("+xml")):
+                return
+            if harmless(message):
                 return
             try:
                 _Judge(self, message.body).run()
@@ -126,6 +135,41 @@ class XMLThreatProtection(Policy):
                 raise self.fault("ExecutionFailed", reason=_parser_text(error)) from None
 
         return xml_threat_protection
+
+    def _harmless(self) -> Callable[[Message], bool]:
+        """Whether a body certainly keeps every limit, told by its tree, which later policies need anyway.
+
+        One XPath looks for what may break a limit, in C. It may suspect too much (it counts the namespaces in scope, and
+        white space as children), never too little; what it suspects, or cannot parse, is judged with `_Judge`.
+        """
+        limits = _Judge(self, b"")
+        suspects = (
+            (limits.attributes, "/descendant::*/@*[{} + 1]"),
+            (limits.namespaces, "/descendant::*/namespace::*[{} + 1]"),
+            (limits.children, "/descendant::*/node()[{} + 1]"),
+            (limits.element_name, "/descendant::*[string-length(local-name()) > {}]"),
+            (limits.attribute_name, "/descendant::*/@*[string-length(local-name()) > {}]"),
+            (limits.prefix, "/descendant::*/namespace::*[string-length(name()) > {}]"),
+            (limits.target, "/descendant::processing-instruction()[string-length(name()) > {}]"),
+            (limits.text, "/descendant::text()[string-length() > {}]"),
+            (limits.attribute, "/descendant::*/@*[string-length() > {}]"),
+            (limits.namespace, "/descendant::*/namespace::*[string-length() > {}]"),
+            (limits.comment, "/descendant::comment()[string-length() > {}]"),
+            (limits.instruction, "/descendant::processing-instruction()[string-length() > {}]"),
+        )
+        tests = [path.format(limit) for limit, path in suspects if limit is not None]
+        if limits.depth is not None and limits.depth < _DEEPEST:
+            tests.append("/*" * (limits.depth + 1))
+        breaks = etree.XPath(" or ".join(tests) or "false()")
+
+        def harmless(message: Message) -> bool:
+            try:
+                root = message.xml()
+            except (etree.XMLSyntaxError, ValueError):
+                return False
+            return root.getroottree().docinfo.internalDTD is None and not breaks(root)
+
+        return harmless
 
 
 def _parser_text(error: expat.ExpatError) -> str:

@@ -4,9 +4,13 @@ import time
 from pathlib import Path
 
 import pytest
+from apiproxy_policies.security.xml_threat_protection import _Exceeded, _Judge
+from hypothesis import given
+from hypothesis import strategies as st
 
+from apiproxy_runtime.message.message import Message
 from tests.house import house, proxy, show, steps, write_bundle
-from tests.policies.kit import compile_policy, context, deploy_errors, fault_of, request, run
+from tests.policies.kit import compile_policy, context, deploy_errors, fault_of, load, request, run
 
 JSON = {"Content-Type": "application/json"}
 XML = {"Content-Type": "text/xml"}
@@ -339,3 +343,50 @@ async def test_a_catastrophic_pattern_is_cut_off() -> None:
 )
 def test_deploy_errors(inside: str, error: str) -> None:
     assert deploy_errors(rep(inside)) == [error]
+
+
+WORDS = st.text("ab ", max_size=3)
+NAMES = st.sampled_from(["a", "bb", "p:ccc", "q:d"])
+TREES = st.recursive(
+    st.one_of(WORDS, WORDS.map("<!--{}-->".format), WORDS.map("<?pi {}?>".format), st.just("<![CDATA[xx]]>")),
+    lambda inner: st.tuples(
+        NAMES,
+        st.dictionaries(
+            st.sampled_from(["k", "long", "p:x", "xmlns:zz"]), st.text("ab", min_size=1, max_size=4)
+        ),
+        st.lists(inner, max_size=4),
+    ).map(
+        lambda t: (
+            f"<{t[0]}{''.join(f' {k}={chr(34)}{v}{chr(34)}' for k, v in t[1].items())}>{''.join(t[2])}</{t[0]}>"
+        )
+    ),
+    max_leaves=12,
+)
+LIMITS = st.sampled_from(
+    [
+        f"<{group}><{name}>{{}}</{name}></{group}>"
+        for group, names in {
+            "NameLimits": ("Element", "Attribute", "NamespacePrefix", "ProcessingInstructionTarget"),
+            "StructureLimits": (
+                "NodeDepth",
+                "AttributeCountPerElement",
+                "NamespaceCountPerElement",
+                "ChildCount",
+            ),
+            "ValueLimits": ("Text", "Attribute", "NamespaceURI", "Comment", "ProcessingInstructionData"),
+        }.items()
+        for name in names
+    ]
+)
+
+
+@given(TREES, LIMITS, st.integers(0, 4))
+def test_what_the_tree_finds_harmless_breaks_no_limit(tree, limit, number):
+    policy, _ = load(xtp(limit.format(number)))
+    message = Message.request("POST", "/")
+    message.body = f'<r xmlns:p="urn:p" xmlns:q="u">{tree}</r>'.encode()
+    if policy._harmless()(message):
+        try:
+            _Judge(policy, message.body).run()
+        except _Exceeded as broken:
+            pytest.fail(f"{limit.format(number)} {message.body!r}: {broken.what}")
