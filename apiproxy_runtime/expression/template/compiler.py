@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from apiproxy_runtime.expression.template.failure import CallFailed
-from apiproxy_runtime.expression.template.functions import FUNCTIONS
+from apiproxy_runtime.expression.template.functions import FUNCTIONS, Function
 from apiproxy_runtime.expression.template.nodes import (
     Call,
     Literal,
@@ -17,6 +17,7 @@ from apiproxy_runtime.expression.template.nodes import (
 )
 from apiproxy_runtime.expression.template.parser import TemplateSyntaxError, parse_template
 from apiproxy_runtime.message.context import MessageContext
+from apiproxy_runtime.message.message import Message
 from apiproxy_runtime.message.text import text_of
 from apiproxy_runtime.world import World
 
@@ -162,7 +163,32 @@ def _call(node: Call, getter: Callable[[str], Getter], world: World, strict: boo
             raise UnresolvedVariable(source, "no argument is set")
         return result
 
-    return strict_call if strict else lenient_call
+    call_it = strict_call if strict else lenient_call
+    return _of_message(node, function, getter, call_it) or call_it
+
+
+def _of_message(
+    node: Call, function: Function, getter: Callable[[str], Getter], otherwise: Render
+) -> Render | None:
+    """The function of a message's content, asked of the message itself, where it knows a faster way."""
+    document, others = node.arguments[1:2], (*node.arguments[:1], *node.arguments[2:])
+    constants = [argument.text for argument in others if isinstance(argument, Literal)]
+    if function.of_message is None or not document or len(constants) < len(others):
+        return None
+    content = document[0]
+    if not isinstance(content, Variable) or not content.name.endswith(".content"):
+        return None
+    try:
+        ask = function.of_message(*constants)
+    except ValueError:
+        return None
+    get_message = getter(content.name.removesuffix(".content"))
+
+    def call_of_message(ctx: MessageContext) -> str:
+        message = get_message(ctx)
+        return ask(message) if message.__class__ is Message else otherwise(ctx)
+
+    return call_of_message
 
 
 def _argument(

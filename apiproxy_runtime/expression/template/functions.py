@@ -9,11 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from apiproxy_runtime.expression.template import digest, query, random, text, time, xeger
+from apiproxy_runtime.message.message import Message
 from apiproxy_runtime.world import World
 
 #: arguments → result; None in the arguments is an unset variable (only where `nulls`), as a result it is null.
 Implementation = Callable[[World, list[str | None]], str | None]
 Check = Callable[[str], object]
+OfMessage = Callable[..., Callable[[Message], str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class Function:
 
     least, most  how many arguments it takes
     nulls        unset variables arrive as None; elsewhere they stand for their own name, or fail
+    of_message   the same function of a message whose content is the second argument, made of the constant others
     checks       position → raises ValueError for a quoted argument that can never work
     """
 
@@ -33,6 +36,7 @@ class Function:
     doc: str
     nulls: bool = False
     checks: dict[int, Check] = field(default_factory=dict)
+    of_message: OfMessage | None = None
 
     @property
     def arity(self) -> str:
@@ -68,9 +72,10 @@ def _table() -> dict[str, Function]:
         doc: str,
         nulls: bool = False,
         checks: dict[int, Check] | None = None,
+        of_message: OfMessage | None = None,
     ) -> None:
         name, _, _ = signature.partition("(")
-        functions.append(Function(name, call, least, most, signature, doc, nulls, checks or {}))
+        functions.append(Function(name, call, least, most, signature, doc, nulls, checks or {}, of_message))
 
     for algorithm in ("md5", "sha1", "sha256", "sha384", "sha512"):
         hex_of, base64_of = digest.hashers(algorithm)
@@ -182,6 +187,7 @@ def _table() -> dict[str, Function]:
         _pure(query.json_path),
         "What a JSONPath finds; of an array its first element, unless wantArray is true.",
         checks={0: query.path},
+        of_message=query.json_path_of_message,
     )
     return {function.name: function for function in functions}
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 from lxml import etree
 
@@ -11,6 +13,7 @@ from apiproxy_runtime.expression.jsonpath import MISSING, compile_jsonpath, to_t
 from apiproxy_runtime.expression.template.failure import CallFailed
 from apiproxy_runtime.expression.xpath import Kind, XPath, XPathFailed, compile_xpath
 from apiproxy_runtime.message.jsontext import read_json
+from apiproxy_runtime.message.message import Message
 from apiproxy_runtime.message.text import text_of
 
 path = compile_jsonpath
@@ -36,6 +39,26 @@ def json_path(expression: str, document: str, want_array: str = "false") -> str:
         value = compiled.find(read_json(document))
     except (ValueError, RecursionError):
         return ""
+    return _found(value, want_array)
+
+
+def json_path_of_message(expression: str, want_array: str = "false") -> Callable[[Message], str]:
+    """The same for the body of a message, which is parsed once for all who ask. Raises ValueError for the path."""
+    find = compile_jsonpath(expression).find
+
+    def of_message(message: Message) -> str:
+        try:
+            document = message.json()
+        except (ValueError, RecursionError):
+            # another charset, perhaps: the text may be JSON where the bytes are not
+            return json_path(expression, message.content, want_array)
+        return _found(find(document), want_array)
+
+    return of_message
+
+
+def _found(value: Any, want_array: str) -> str:
+    """The text of what a path found."""
     if value.__class__ is list and want_array.lower() != "true":
         if not value:
             return ""
