@@ -11,7 +11,8 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from apiproxy_runtime.expression.javaregex import JavaRegexError, compile_java_regex
+from apiproxy_runtime.expression.boundedregex import BoundedRegex, compile_bounded
+from apiproxy_runtime.expression.javaregex import JavaRegexError
 from apiproxy_runtime.expression.jsonpath_literal import (
     MISSING,
     JsonPathSyntaxError,
@@ -165,7 +166,7 @@ class _FilterReader:
         self.at = at
         return self.compile_path(text[start:at], start)
 
-    def pattern(self) -> re.Pattern[str]:
+    def pattern(self) -> BoundedRegex:
         text, start, at = self.text, self.at, self.at + 1
         while at < len(text) and text[at] != "/":
             at += 2 if text[at] == "\\" else 1
@@ -177,7 +178,7 @@ class _FilterReader:
         inline = "".join(sorted(set(flags[0]) & set("ixms")))
         source = text[start + 1 : at]
         try:
-            pattern = compile_java_regex(f"(?{inline}){source}" if inline else source)
+            pattern = compile_bounded(f"(?{inline}){source}" if inline else source)
         except JavaRegexError as error:
             raise self.wrong(f"the regular expression /{source}/ is not valid: {error}") from None
         self.at = flags.end()
@@ -301,8 +302,8 @@ def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
 
 
 def _matches(left: Any, right: Any) -> bool:
-    pattern, value = (left, right) if left.__class__ is re.Pattern else (right, left)
-    if pattern.__class__ is not re.Pattern or value.__class__ is re.Pattern:
+    pattern, value = (left, right) if left.__class__ is BoundedRegex else (right, left)
+    if pattern.__class__ is not BoundedRegex or value.__class__ is BoundedRegex:
         return False
     values = value if value.__class__ is list else [value]
     return any(pattern.fullmatch(_match_text(item)) is not None for item in values)

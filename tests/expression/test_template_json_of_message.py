@@ -1,5 +1,7 @@
 """jsonPath over a message's content reads the message; it must answer as over the text."""
 
+import time
+
 import pytest
 
 from apiproxy_runtime.expression.template.compiler import compile_template
@@ -58,3 +60,20 @@ def test_the_body_is_parsed_once(monkeypatch):
     answer = message(b'{"a":1,"b":2}')
     assert expand("{jsonPath('$.a',mine.content)} {jsonPath('$.b',mine.content)}", answer) == "1 2"
     assert answer._json == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "[{replaceAll(mine.text,'(a|aa)+b','x')}]",
+        "[{jsonPath('$[?(@.v =~ /(a|aa)+b/)]',mine.content)}]",
+    ],
+)
+def test_an_expression_that_would_try_for_ever_fails_its_call(template):
+    text = "a" * 4000
+    ctx = context()
+    ctx.variables["mine.text"] = text
+    ctx.variables["mine"] = message(f'[{{"v":"{text}"}}]'.encode())
+    started = time.monotonic()
+    assert compile_template(template, getter, world=World()).render(ctx) == "[]"
+    assert time.monotonic() - started < 5

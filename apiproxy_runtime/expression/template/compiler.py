@@ -186,7 +186,12 @@ def _of_message(
 
     def call_of_message(ctx: MessageContext) -> str:
         message = get_message(ctx)
-        return ask(message) if message.__class__ is Message else otherwise(ctx)
+        if message.__class__ is Message:
+            try:
+                return ask(message)
+            except CallFailed:
+                pass
+        return otherwise(ctx)
 
     return call_of_message
 

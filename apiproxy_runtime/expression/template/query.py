@@ -9,6 +9,7 @@ from typing import Any
 
 from lxml import etree
 
+from apiproxy_runtime.expression.boundedregex import RegexTimeout
 from apiproxy_runtime.expression.jsonpath import MISSING, compile_jsonpath, to_text
 from apiproxy_runtime.expression.template.failure import CallFailed
 from apiproxy_runtime.expression.xpath import Kind, XPath, XPathFailed, compile_xpath
@@ -39,6 +40,8 @@ def json_path(expression: str, document: str, want_array: str = "false") -> str:
         value = compiled.find(read_json(document))
     except (ValueError, RecursionError):
         return ""
+    except RegexTimeout as error:
+        raise CallFailed(str(error)) from None
     return _found(value, want_array)
 
 
@@ -52,7 +55,10 @@ def json_path_of_message(expression: str, want_array: str = "false") -> Callable
         except (ValueError, RecursionError):
             # another charset, perhaps: the text may be JSON where the bytes are not
             return json_path(expression, message.content, want_array)
-        return _found(find(document), want_array)
+        try:
+            return _found(find(document), want_array)
+        except RegexTimeout as error:
+            raise CallFailed(str(error)) from None
 
     return of_message
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 Kind = Literal["blank", "comment", "word", "number", "string", "template", "regex", "mark", "xml"]
 
@@ -79,8 +79,7 @@ def tokenize(text: str, *, xml: bool = False) -> list[Token]:
             if match is None or match.lastgroup is None or not match[0]:
                 token = Token("mark", text[position])
             else:
-                kind: Kind = match.lastgroup  # type: ignore[assignment]
-                token = Token(kind, match[0])
+                token = Token(cast("Kind", match.lastgroup), match[0])
         tokens.append(token)
         position += len(token.text)
         if token.kind not in ("blank", "comment"):

@@ -48,8 +48,8 @@ def to_script(value: Any) -> str | int | float | bool | None:
     kind = value.__class__
     if kind is str:
         return text_to_script(value)
-    if value is None or kind is bool or kind is float:
-        return value  # type: ignore[no-any-return]
+    if value is None or isinstance(value, bool | float):
+        return value
     if kind is int:
         # the engine cuts integers to 32 bits
         return value if -0x80000000 <= value <= 0x7FFFFFFF else float(value)
