@@ -1,5 +1,6 @@
-"""What tests of several parts need: a real Redis."""
+"""What tests of several parts need: a real Redis, and property tests that find the same on every machine."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -7,6 +8,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+#: `make test` draws the same examples each time; HYPOTHESIS_PROFILE=search draws new ones, and more.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("search", max_examples=2000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture(scope="session")

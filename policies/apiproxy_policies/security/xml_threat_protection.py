@@ -229,8 +229,8 @@ class _Judge:
         parser.EndElementHandler = self.end
         if self.text is not None or (self.children is not None and self.counts_texts):
             parser.CharacterDataHandler = self.pending.append
-        if self.comment is not None or self.children is not None:
-            parser.CommentHandler = self.on_comment
+        # comments and instructions end a text, so they are seen even where nothing limits themselves
+        parser.CommentHandler = self.on_comment
         parser.ProcessingInstructionHandler = self.on_instruction
         parser.EntityDeclHandler = self.on_entity
         parser.Parse(self.body, True)
