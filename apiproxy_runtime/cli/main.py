@@ -8,7 +8,10 @@ import sys
 from collections.abc import Sequence
 
 from apiproxy_runtime import __version__
-from apiproxy_runtime.cli.options import COMMANDS
+from apiproxy_runtime.cli.options.command import Command
+
+#: In the order of the overview; each has its options in `cli/options/NAME.py`.
+COMMANDS = ("serve", "call", "lint", "explain", "version")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = next((word for word in words if not word.startswith("-")), None)
     if name not in COMMANDS:
         return _overview(words, name)
-    command = COMMANDS[name]
+    command = find_command(name)
     parser = argparse.ArgumentParser(
         prog=f"apiproxy {name}",
         description=command.description,
@@ -36,6 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
+def find_command(name: str) -> Command:
+    """A command of the table: its options, and the module that does its work."""
+    command: Command = importlib.import_module(f"apiproxy_runtime.cli.options.{name}").COMMAND
+    return command
+
+
 def _overview(words: Sequence[str], name: str | None) -> int:
     """What `apiproxy` alone prints; an unknown command is an error."""
     if "--version" in words:
@@ -48,7 +57,7 @@ def _overview(words: Sequence[str], name: str | None) -> int:
         "",
         "commands:",
     ]
-    lines += [f"  {word:<10} {command.summary}" for word, command in COMMANDS.items()]
+    lines += [f"  {word:<10} {find_command(word).summary}" for word in COMMANDS]
     lines += ["", "apiproxy COMMAND --help tells more.  Try: apiproxy serve ./apiproxy"]
     if name is not None:
         print(f"apiproxy: there is no command {name!r}\n", file=sys.stderr)

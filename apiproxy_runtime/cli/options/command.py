@@ -1,0 +1,43 @@
+"""What a command is, and the options that several have. Nothing heavy is imported here, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command: the module whose `run(options)` does the work, what it does, its options, an example."""
+
+    module: str
+    summary: str
+    description: str
+    declare: Callable[[argparse.ArgumentParser], None]
+    example: str
+
+
+def add_paths(parser: argparse.ArgumentParser, count: str) -> None:
+    parser.add_argument(
+        "paths", nargs=count, type=Path, metavar="PATH", help="bundle, zip of one, or workspace"
+    )
+
+
+def add_environment(parser: argparse.ArgumentParser) -> None:
+    """The options that say which environment bundles are for."""
+    parser.add_argument(
+        "--environment", metavar="NAME", help="environment of the workspace (default: its only one, or test)"
+    )
+    parser.add_argument("--organization", metavar="NAME", help="name of the organization (default: hybrid)")
+    parser.add_argument(
+        "--env-dir",
+        metavar="DIR",
+        type=Path,
+        help="workspace whose environment and test-data files to use with the bundles named",
+    )
+
+
+def add_nothing(parser: argparse.ArgumentParser) -> None:
+    """A command without options."""

@@ -1,0 +1,51 @@
+"""The command line of `apiproxy serve`."""
+
+from __future__ import annotations
+
+import argparse
+
+from apiproxy_runtime.cli.options.command import Command, add_environment, add_paths
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    add_paths(parser, "*")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument(
+        "--port", type=int, default=8998, help="traffic port (default: 8998; 0 for any free one)"
+    )
+    parser.add_argument("--control-port", type=int, default=8080, help=argparse.SUPPRESS)
+    parser.add_argument("--no-control", action="store_true", help="serve traffic only")
+    add_environment(parser)
+    parser.add_argument(
+        "--connect-to",
+        action="append",
+        default=[],
+        metavar="HOST[:PORT]=URL",
+        help="send every outgoing call for HOST there; the Host header is kept (repeatable)",
+    )
+    parser.add_argument(
+        "--state",
+        default="sqlite:.apiproxy/state.db",
+        metavar="STORE",
+        help="memory, sqlite:PATH or redis://… (default: sqlite in .apiproxy/ of the current folder)",
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="deploy everything, print what was deployed, and exit"
+    )
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share the port")
+    parser.add_argument("--watch", action="store_true", help="deploy anew when a file changes")
+    parser.add_argument("--trace", action="store_true", help="print a tree of steps for each request")
+    parser.add_argument(
+        "--log-format", choices=("text", "json"), default="text", help="form of the log lines"
+    )
+
+
+COMMAND = Command(
+    "apiproxy_runtime.cli.serve",
+    "run bundles",
+    "Run API proxy bundles: each PATH is a folder apiproxy/ or sharedflowbundle/, its parent, a .zip, or a workspace.",
+    declare,
+    """example:
+  apiproxy serve ./apiproxy
+  apiproxy serve ./apiproxy ./sharedflowbundle --env-dir . --connect-to api.example.com=http://127.0.0.1:9000""",
+)
