@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from apiproxy_runtime.gateway.compression import decode_body, wire_body
@@ -27,7 +28,7 @@ from apiproxy_runtime.gateway.http.pool import Origin
 from apiproxy_runtime.gateway.http.tls import TlsProfile
 from apiproxy_runtime.message.headers import Headers
 from apiproxy_runtime.message.message import Message
-from apiproxy_runtime.policy.egress import Call, CallFailed
+from apiproxy_runtime.policy.egress import Call, CallFailed, Egress
 
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _NO_BODY = frozenset(("GET", "HEAD", "DELETE", "OPTIONS", "TRACE"))
@@ -96,6 +97,24 @@ class Ways:
         return Way(scheme, host, port, header, there.hostname or "", there_port, there.scheme == "https")
 
 
+class Outgoing(Egress, Protocol):
+    """The egress as the gateway itself uses it: what a wrapper round it (stubs, a recorder) has to offer."""
+
+    def way_of(self, url: str) -> Way:
+        """Where calls for a URL go. Raises CallFailed."""
+        ...
+
+    def unary(self, url: str) -> UnaryCall | None:
+        """What answers gRPC calls of `scheme://host:port/package.Service/Method` in place of the network; None for none."""
+        ...
+
+
+#: The bytes of a gRPC request and its metadata in, those of the response out. Raises RpcFailed.
+UnaryCall = Callable[[bytes, tuple[tuple[str, str], ...]], Awaitable[bytes]]
+#: Puts itself before the real egress.
+Wrapper = Callable[[Outgoing], Outgoing]
+
+
 class HttpEgress:
     """Sends calls through an `HttpClient`. Raises CallFailed, and nothing else that a network can cause."""
 
@@ -108,6 +127,14 @@ class HttpEgress:
         """Where calls for a URL go. Raises CallFailed."""
         slash = url.find("/", 8)
         return self.ways.find(url if slash < 0 else url[:slash])
+
+    def unary(self, url: str) -> UnaryCall | None:
+        """gRPC calls go over channels."""
+        return None
+
+    def log(self, host: str, port: int, line: str) -> bool:
+        """Lines go to their server."""
+        return False
 
     def resolve(self, host: str, port: int) -> tuple[str, int, bool]:
         """Where a connection for host and port really goes (for gRPC): address, port, and whether it was led there."""

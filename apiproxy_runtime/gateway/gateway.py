@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from apiproxy_runtime.gateway.compression import decode_body, force_encoding, wire_body
@@ -45,12 +45,19 @@ _WIRE_CODES = {
 
 
 class Gateway:
-    """Handles exchanges. `background` holds what outlives its transaction; `drain` waits for it."""
+    """Handles exchanges. `background` holds what outlives its transaction; `drain` waits for it.
+
+    concluded  called with the context of each transaction when its answer has been sent and PostClientFlow has run, or
+               when its client left before (then `client.sent_end` is 0.0); they run on the event loop, so they are brief
+    unmatched  how many requests fitted no base path
+    """
 
     def __init__(self, router: Router, records: Records | None = None, watch: Watch | None = None) -> None:
         self.router = router
         self.records = records if records is not None else Records()
         self.watch = watch
+        self.concluded: tuple[Callable[[MessageContext], None], ...] = ()
+        self.unmatched = 0
         self.background: set[asyncio.Task[Any]] = set()
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
@@ -75,6 +82,7 @@ class Gateway:
             path = _path_of(path)
         match = self.router.match(path)
         if match is None:
+            self.unmatched += 1
             not_found(exchange, path)
             return
         program = match.program
@@ -116,14 +124,18 @@ class Gateway:
         client.received_end = exchange.received
         if exchange.upgrade_to:
             client.upgrade = exchange.upgrade_to
-        if fault is None:
-            response = await run_transaction(program, ctx)
-        else:
-            response = await run_error_flow(ctx, fault, program.fault_rules)
+        try:
+            if fault is None:
+                response = await run_transaction(program, ctx)
+            else:
+                response = await run_error_flow(ctx, fault, program.fault_rules)
+        except asyncio.CancelledError:
+            self.tell(ctx)
+            raise
         await self.answer(exchange, ctx, program, response)
         if program.post_client:
             self.spawn(self.conclude(program, ctx))
-        elif ctx.observer is not None or ctx.analytics:
+        elif ctx.observer is not None or ctx.analytics or self.concluded:
             self.end(ctx)
 
     async def conclude(self, program: EndpointProgram, ctx: MessageContext) -> None:
@@ -137,6 +149,16 @@ class Gateway:
             self.record(ctx)
         if ctx.observer is not None:
             ctx.observer.transaction_ends(ctx)
+        if self.concluded:
+            self.tell(ctx)
+
+    def tell(self, ctx: MessageContext) -> None:
+        """Call what waits for transactions to end. What goes wrong there is logged, and is no trouble of the request."""
+        for concluded in self.concluded:
+            try:
+                concluded(ctx)
+            except Exception:
+                logger.exception("What is told of ended transactions failed")
 
     def record(self, ctx: MessageContext) -> None:
         """Keep what policies collected for analytics."""
@@ -201,6 +223,7 @@ class Gateway:
 def refuse(exchange: Exchange, ctx: MessageContext, fault: Fault) -> None:
     """Answer with the plain fault; no fault rules run any more."""
     message = default_error(fault, ctx.request)
+    ctx.fault, ctx.error = fault, message
     exchange.respond(message.status, message.reason_phrase, message.headers, message.body)
 
 

@@ -12,7 +12,7 @@ import uuid
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.model import HealthMonitor, HTTPMonitor, TCPMonitor
 from apiproxy_runtime.bundle.targetserver import TargetServer
-from apiproxy_runtime.gateway.egress import HttpEgress
+from apiproxy_runtime.gateway.egress import Outgoing
 from apiproxy_runtime.gateway.http.tls import TlsProfile
 from apiproxy_runtime.gateway.loadbalancer import Balance
 from apiproxy_runtime.message.message import Message
@@ -25,7 +25,7 @@ DEFAULT_TIMEOUT = 30.0
 class HealthChecks:
     """The monitors of what is deployed. `prepare` begins a new deploy, `start` puts its monitors in place."""
 
-    def __init__(self, egress: HttpEgress, environment: Environment) -> None:
+    def __init__(self, egress: Outgoing, environment: Environment) -> None:
         self.egress = egress
         self.environment = environment
         self._next: list[tuple[HealthMonitor, Balance]] = []

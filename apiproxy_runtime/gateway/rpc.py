@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from apiproxy_runtime.bundle.model import SSLInfo
 from apiproxy_runtime.bundle.targetserver import TargetServer
-from apiproxy_runtime.gateway.egress import HttpEgress, Way
+from apiproxy_runtime.gateway.egress import Outgoing, UnaryCall, Way
 from apiproxy_runtime.gateway.http.errors import TlsFailed
 from apiproxy_runtime.gateway.http.tls import TlsProfile, client_context
 from apiproxy_runtime.gateway.sslinfo import compile_tls
@@ -48,7 +48,7 @@ Key = tuple[Way, TlsProfile | None]
 class Channels:
     """The channels of one runtime, by where they lead and how they talk TLS."""
 
-    def __init__(self, egress: HttpEgress) -> None:
+    def __init__(self, egress: Outgoing) -> None:
         self.egress = egress
         self._open: dict[Key, grpc.aio.Channel] = {}
 
@@ -135,8 +135,13 @@ class ServerMethod(Generic[Q, A]):
             raise RpcFailed("TLS", self._broken)
         host = f"[{server.host}]" if ":" in server.host else server.host
         scheme = "https" if server.uses_tls else "http"
+        origin = f"{scheme}://{host}:{server.port}"
+        unary = self.channels.egress.unary(origin + self.method.path)
+        if unary is not None:
+            self._invoke = self._by(unary)
+            return self._invoke
         try:
-            way = self.channels.egress.way_of(f"{scheme}://{host}:{server.port}")
+            way = self.channels.egress.way_of(origin)
         except CallFailed as failure:
             raise RpcFailed("UNAVAILABLE", failure.text) from None
         profile = None
@@ -155,6 +160,13 @@ class ServerMethod(Generic[Q, A]):
             response_deserializer=self.method.parse,
         )
         self._invoke = invoke
+        return invoke
+
+    def _by(self, unary: UnaryCall) -> Callable[..., Awaitable[A]]:
+        async def invoke(request: Q, *, timeout: float, metadata: tuple[tuple[str, str], ...]) -> A:
+            async with asyncio.timeout(timeout):
+                return self.method.parse(await unary(self.method.serialize(request), metadata))
+
         return invoke
 
 

@@ -13,7 +13,7 @@ from apiproxy_runtime.bundle.finding import Finding, Findings
 from apiproxy_runtime.bundle.model import Bundle, HTTPTargetConnection, LocalTargetConnection, SSLInfo
 from apiproxy_runtime.bundle.targetserver import TargetServer
 from apiproxy_runtime.bundle.testdata import TestData
-from apiproxy_runtime.gateway.egress import HttpEgress
+from apiproxy_runtime.gateway.egress import HttpEgress, Outgoing, Wrapper
 from apiproxy_runtime.gateway.gateway import Gateway
 from apiproxy_runtime.gateway.health import HealthChecks
 from apiproxy_runtime.gateway.http.client import HttpClient
@@ -52,6 +52,7 @@ class Runtime:
     """Serves the proxies of one environment. Make it inside a running event loop.
 
     observed  compile so that observers see every variable; costs speed, used with --trace and trace sessions
+    outgoing  puts itself between the runtime and the network: every outgoing call passes it (stubs, a recorder)
     """
 
     def __init__(
@@ -65,13 +66,15 @@ class Runtime:
         settings: Mapping[str, str] | None = None,
         observed: bool = False,
         records: Records | None = None,
+        outgoing: Wrapper | None = None,
     ) -> None:
         self.observed = observed
         self.router = Router()
         records = records if records is not None else Records()
         self.gateway = Gateway(self.router, records)
         self.client = HttpClient()
-        self.egress = HttpEgress(self.client, connect_to)
+        egress = HttpEgress(self.client, connect_to)
+        self.egress: Outgoing = outgoing(egress) if outgoing is not None else egress
         self.channels = Channels(self.egress)
         self.health = HealthChecks(self.egress, environment)
         self.shared_flows: dict[str, SharedFlowProgram] = {}

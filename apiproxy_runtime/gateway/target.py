@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from apiproxy_runtime.bundle.model import HTTPTargetConnection
 from apiproxy_runtime.bundle.targetserver import TargetServer
 from apiproxy_runtime.gateway.compression import force_encoding
-from apiproxy_runtime.gateway.egress import HttpEgress
+from apiproxy_runtime.gateway.egress import Outgoing
 from apiproxy_runtime.gateway.loadbalancer import Balance, ServerState
 from apiproxy_runtime.gateway.sslinfo import compile_tls
 from apiproxy_runtime.message.context import MessageContext, TargetCall
@@ -29,7 +29,7 @@ class HttpTarget:
     """An HTTPTargetConnection, ready to be called."""
 
     def __init__(
-        self, connection: HTTPTargetConnection, site: Site, egress: HttpEgress, purpose: str, events: bool
+        self, connection: HTTPTargetConnection, site: Site, egress: Outgoing, purpose: str, events: bool
     ) -> None:
         properties = connection.properties
         self.egress = egress

@@ -74,6 +74,10 @@ class Egress(Protocol):
         """Where a connection for host and port really goes (for gRPC): address, port, and whether it is led there."""
         ...
 
+    def log(self, host: str, port: int, line: str) -> bool:
+        """Whether somebody before the network (stubs, a recorder) keeps this line for a log server; else send it."""
+        ...
+
 
 class HTTPTarget(Protocol):
     """A compiled HTTPTargetConnection: URL template or load balancer, TLS, authentication, properties, timeouts."""

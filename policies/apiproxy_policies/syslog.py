@@ -29,6 +29,8 @@ class Syslog:
 
     def send(self, ctx: MessageContext, host: str, line: str) -> None:
         """Queue a line; returns at once."""
+        if self.site.egress.log(host, self.port, line):
+            return
         lines = self._lines.get(host)
         if lines is None:
             address, port, _ = self.site.egress.resolve(host, self.port)
