@@ -7,7 +7,7 @@ them at once. Whoever deploys looks at `Findings.ok` afterwards, or calls `raise
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 Severity = Literal["error", "warning"]
@@ -48,6 +48,12 @@ class Finding:
     message: str
     cure: str = ""
     severity: Severity = "error"
+
+    def below(self, folder: str, root: str) -> Finding:
+        """The finding with its path from a folder further up, if it is about a file below `root`."""
+        if not folder or not self.file.startswith(f"{root}/"):
+            return self
+        return replace(self, file=f"{folder}/{self.file}")
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ssl import SSLContext
 from typing import TypeVar
 
@@ -43,6 +43,16 @@ A = TypeVar("A")
 class Deployed:
     """What a deploy put in place."""
 
+    proxies: tuple[ProxyProgram, ...]
+    shared_flows: tuple[SharedFlowProgram, ...]
+    warnings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What `Runtime.prepare` compiled, to be put in place by `Runtime.commit` or forgotten."""
+
+    services: Services
     proxies: tuple[ProxyProgram, ...]
     shared_flows: tuple[SharedFlowProgram, ...]
     warnings: tuple[Finding, ...]
@@ -154,30 +164,57 @@ class Runtime:
 
         Raises DeployError with all that is wrong; then what was served before goes on being served.
         """
+        return self.commit(self.prepare(bundles, findings))
+
+    def prepare(
+        self,
+        bundles: Iterable[Bundle],
+        findings: Findings | None = None,
+        *,
+        environment: Environment | None = None,
+        catalog: Catalog | None = None,
+        folders: Mapping[str, str] | None = None,
+    ) -> Prepared:
+        """Compile bundles, for another environment or catalog if need be, while what is deployed goes on serving.
+
+        `folders` tells where a bundle lies in its archive, by kind and name with a slash between: findings name it.
+        Raises DeployError with all that is wrong.
+        """
         findings = findings if findings is not None else Findings()
         self.health.prepare()
-        self.services.preparing.clear()
-        bundles = list(bundles)
-        flows = [
-            compile_shared_flow(bundle, self.services, findings, observed=self.observed)
-            for bundle in bundles
-            if bundle.kind == "sharedflowbundle"
-        ]
-        proxies = [
-            compile_proxy(bundle, self.services, findings, observed=self.observed)
-            for bundle in bundles
-            if bundle.kind == "apiproxy"
-        ]
-        check_base_paths(proxies, findings)
+        services = replace(
+            self.services,
+            environment=environment or self.services.environment,
+            catalog=catalog or self.services.catalog,
+            preparing=[],
+        )
+        flows: list[SharedFlowProgram] = []
+        proxies: list[ProxyProgram] = []
+        # shared flows first, so that their findings come first
+        for bundle in sorted(bundles, key=lambda bundle: bundle.kind, reverse=True):
+            found = Findings()
+            if bundle.kind == "apiproxy":
+                proxies.append(compile_proxy(bundle, services, found, observed=self.observed))
+            else:
+                flows.append(compile_shared_flow(bundle, services, found, observed=self.observed))
+            folder = (folders or {}).get(f"{bundle.kind}/{bundle.name}", "")
+            findings.extend(finding.below(folder, bundle.kind) for finding in found)
+        check_base_paths(proxies, findings, folders or {})
         findings.raise_errors()
-        for prepare in self.services.preparing:
+        return Prepared(services, tuple(proxies), tuple(flows), tuple(findings.warnings))
+
+    def commit(self, prepared: Prepared) -> Deployed:
+        """Serve what was prepared last. Requests that run keep what they began with."""
+        self.services = prepared.services
+        self.health.environment = prepared.services.environment
+        for prepare in prepared.services.preparing:
             answer = prepare()
             if isinstance(answer, Coroutine):
                 self.gateway.spawn(answer)
-        self.shared_flows = {flow.name: flow for flow in flows}
-        self.router.replace(proxies)
+        self.shared_flows = {flow.name: flow for flow in prepared.shared_flows}
+        self.router.replace(prepared.proxies)
         self.health.start()
-        return Deployed(tuple(proxies), tuple(flows), tuple(findings.warnings))
+        return Deployed(prepared.proxies, prepared.shared_flows, prepared.warnings)
 
     async def close(self, grace: float = 5.0) -> None:
         """Finish background work, stop health checks, end engines, close connections and the store."""
@@ -191,16 +228,21 @@ class Runtime:
         await asyncio.sleep(0)
 
 
-def check_base_paths(programs: Iterable[ProxyProgram], findings: Findings) -> None:
+def check_base_paths(
+    programs: Iterable[ProxyProgram], findings: Findings, folders: Mapping[str, str]
+) -> None:
     """Two endpoints of different proxies must not claim one base path (deployment error of the environment group)."""
     taken: dict[str, str] = {}
     for program in programs:
         for endpoint, source in zip(program.endpoints, program.bundle.proxies, strict=True):
             owner = taken.setdefault(endpoint.base_path, program.bundle.name)
             if owner != program.bundle.name:
-                findings.error(
+                conflict = Findings()
+                conflict.error(
                     source.node,
                     "BasePathConflict",
                     f'The base path "{endpoint.base_path}" is already taken by the proxy "{owner}"',
                     "Give one of the two another BasePath.",
                 )
+                folder = folders.get(f"apiproxy/{program.bundle.name}", "")
+                findings.extend(finding.below(folder, "apiproxy") for finding in conflict)
