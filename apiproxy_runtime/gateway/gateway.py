@@ -193,6 +193,7 @@ class Gateway:
                 logger.info("Tunnel of %s ended: %s", ctx.deployment.proxy, error)
             return
         for edit in ctx.late_edits:
+            client.sent_end = ctx.world.now()
             edit(response)
         algorithm = program.properties.get("compression.algorithm")
         if algorithm:

@@ -52,6 +52,7 @@ from apiproxy_runtime.message.fields import field as message_field
 from apiproxy_runtime.message.headers import SINGLE_VALUED, Headers
 from apiproxy_runtime.message.jsontext import read_json
 from apiproxy_runtime.message.message import FORM_TYPE, Message, Parameters, reason_phrase
+from apiproxy_runtime.message.secrecy import names_secret, shortened
 from apiproxy_runtime.message.text import text_of
 from apiproxy_runtime.message.variables import Getter, Setter
 from apiproxy_runtime.policy.declaration import (
@@ -75,6 +76,7 @@ from apiproxy_runtime.policy.egress import (
     RpcFailed,
     RpcTarget,
 )
+from apiproxy_runtime.policy.events import Emitter, EventKind
 from apiproxy_runtime.policy.integration import REQUEST_VARIABLE, IntegrationCaller
 from apiproxy_runtime.policy.kinds import (
     BOOLEAN,
@@ -161,6 +163,8 @@ __all__ = [
     "Developer",
     "Egress",
     "Element",
+    "Emitter",
+    "EventKind",
     "Expiry",
     "Fault",
     "FaultKind",
@@ -241,6 +245,7 @@ __all__ = [
     "key_prefix",
     "many",
     "message_field",
+    "names_secret",
     "nested",
     "on_date",
     "one_of",
@@ -253,6 +258,7 @@ __all__ = [
     "reason_phrase",
     "sequence",
     "settled",
+    "shortened",
     "text",
     "text_of",
     "then",

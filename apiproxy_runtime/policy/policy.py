@@ -11,6 +11,7 @@ from apiproxy_runtime.bundle.xml import Node
 from apiproxy_runtime.message.context import MessageContext
 from apiproxy_runtime.message.fault import Fault, FaultKind
 from apiproxy_runtime.policy.declaration import COMMON_IGNORED, Element, attribute
+from apiproxy_runtime.policy.events import EventKind
 from apiproxy_runtime.policy.kinds import BOOLEAN
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Policy(Element):
     faults         what it can raise, by fault name
     deploy_errors  what Apigee refuses at deploy time: error name → message with {placeholders}
     variables      the flow variables it sets: name with {policy} → meaning
+    events         what it tells to event hooks; `Site.emitter` makes what emits one
     example        a small complete XML, shown by `apiproxy explain` and tested
     """
 
@@ -55,6 +57,7 @@ class Policy(Element):
     faults: ClassVar[dict[str, FaultKind]] = {}
     deploy_errors: ClassVar[dict[str, str]] = {}
     variables: ClassVar[dict[str, str]] = {}
+    events: ClassVar[tuple[EventKind, ...]] = ()
     example: ClassVar[str] = ""
     ignored: ClassVar[tuple[str, ...]] = COMMON_IGNORED
 

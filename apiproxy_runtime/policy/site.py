@@ -32,6 +32,7 @@ from apiproxy_runtime.message.fault import Fault
 from apiproxy_runtime.message.variables import Getter, Setter
 from apiproxy_runtime.policy.declaration import Value
 from apiproxy_runtime.policy.egress import Egress, HTTPTarget, LocalTarget, Rpc, RpcTarget
+from apiproxy_runtime.policy.events import Emitter, EventKind, Events
 from apiproxy_runtime.state.catalog import Catalog
 from apiproxy_runtime.state.kvm import KeyValueMaps
 from apiproxy_runtime.state.records import Records
@@ -88,6 +89,7 @@ class Services:
                  whoever deploys does it then, so that a refused bundle leaves no trace in the store
     closing      what is done when the runtime ends, the last first; see `on_close`
     engines      the engines that bundles have asked for, by class
+    events       what is published to event hooks and other listeners
     """
 
     environment: Environment
@@ -105,6 +107,7 @@ class Services:
     records: Records = field(default_factory=Records)
     closing: list[Callable[[], Awaitable[object]]] = field(default_factory=list)
     engines: dict[type[Engine], Engine] = field(default_factory=dict)
+    events: Events = field(default_factory=Events)
 
     def on_close(self, callback: Callable[[], Awaitable[object]]) -> None:
         """Have something done when the runtime ends: processes stopped, files removed."""
@@ -175,6 +178,10 @@ class Site:
             kind, _, name = url.strip().partition("://")
             found = self.environment.resources.get((kind, name))
         return found
+
+    def emitter(self, kind: EventKind) -> Emitter:
+        """What emits an event of the policy; false while nobody listens to it."""
+        return self.services.events.publish(kind)
 
     # ---- findings
 

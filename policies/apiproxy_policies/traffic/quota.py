@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 from apiproxy_policies.traffic.quota_counter import (
+    EXCEEDED,
     Counters,
     Reference,
     Report,
     compile_identifier,
     compile_weight,
     counter_key,
+    whose,
 )
 from apiproxy_policies.traffic.quota_terms import (
     Allow,
@@ -129,6 +131,8 @@ class Quota(Policy):
 
     #: the fault of a message above the limit
     violation: ClassVar[str] = "QuotaViolation"
+    events = (EXCEEDED,)
+
     #: what `allowed.count` says where messages are only counted; None: the limit
     reported_limit: ClassVar[int | None] = None
     #: where products keep the limit
@@ -322,6 +326,28 @@ class Quota(Policy):
         def quota(ctx: MessageContext) -> Awaitable[object] | None:
             found = terms(ctx)
             if found is None:
+        exceeded, tell, policy, kind = site.emitter(EXCEEDED), whose(self.identifier), self.name, self.tag
+
+        def settle(count: Count, ctx: MessageContext, terms: Terms, identifier: str) -> None:
+            limit, class_name = terms.limit, terms.class_name
+            report(
+                ctx, count, reported if count_only and reported is not None else limit, identifier, class_name
+            )
+            if not count.allowed:
+                if exceeded:
+                    counts = {"limit": limit, "used": count.used, "expires": count.expires}
+                    about = {"policy": policy, "policy_type": kind, "class": class_name}
+                    exceeded({**tell(ctx, identifier), **about, **counts})
+                raise self.fault(violation, identifier=identifier)
+
+        def enforce(
+            count: Count, ctx: MessageContext, terms: Terms, identifier: str, key: str
+        ) -> Answer[None]:
+            if count.used < terms.limit:
+                settle(count, ctx, terms, identifier)
+                return None
+            refused = counters.add(ctx, key, _BEYOND, terms.limit, terms.interval, terms.unit)
+            return then(refused, settle, ctx, terms, identifier)
                 return None
             limit, class_name, interval, unit, extra = found
             identifier = identifier_of(ctx)

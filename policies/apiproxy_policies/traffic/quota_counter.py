@@ -15,15 +15,41 @@ from apiproxy_runtime.policy.api import (
     Answer,
     Count,
     Element,
+    EventKind,
     Fault,
     MessageContext,
     Site,
     attribute,
+    names_secret,
+    shortened,
     text_of,
 )
 
 #: The identifier of messages that have none, as faults and variables print it.
 NO_IDENTIFIER = "_default"
+
+
+#: What is told of a message above a limit. `identifier` is cut short where it is an API key or a token.
+EXCEEDED = EventKind(
+    "quota",
+    "exceeded",
+    (
+        "environment",
+        "proxy",
+        "revision",
+        "policy",
+        "policy_type",
+        "identifier",
+        "class",
+        "limit",
+        "used",
+        "expires",
+        "consumer",
+        "ip",
+    ),
+    ("proxy", "policy", "identifier", "class"),
+    "A Quota policy refused a message above its limit",
+)
 
 
 class Counters:
@@ -81,6 +107,26 @@ def compile_identifier(reference: Reference | None, site: Site) -> Callable[[Mes
         return lambda ctx: NO_IDENTIFIER
     get = site.getter(reference.ref)
     return lambda ctx: text_of(get(ctx)) or NO_IDENTIFIER
+
+
+def whose(reference: Reference | None) -> Callable[[MessageContext, str], dict[str, object]]:
+    """What events of refused messages say of them: proxy, identifier, consumer (the app's name) and address."""
+    secret = reference is not None and names_secret(reference.ref)
+
+    def tell(ctx: MessageContext, identifier: str) -> dict[str, object]:
+        variables, deployment = ctx.variables, ctx.deployment
+        if secret or identifier == variables.get("apigee.client_id"):
+            identifier = shortened(identifier)
+        return {
+            "environment": deployment.environment,
+            "proxy": deployment.proxy,
+            "revision": deployment.revision,
+            "identifier": identifier,
+            "consumer": variables.get("apigee.developer.app.name"),
+            "ip": ctx.client.forwarded_ip or ctx.client.ip,
+        }
+
+    return tell
 
 
 def compile_weight(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from apiproxy_policies.security.consumer_variables import assign
-from apiproxy_policies.traffic.quota_counter import Reference, compile_identifier, compile_weight
+from apiproxy_policies.traffic.quota_counter import Reference, compile_identifier, compile_weight, whose
 from apiproxy_policies.traffic.rate import RATE, Rate, compile_rate
 from apiproxy_runtime.policy.api import (
     BOOLEAN,
     Count,
+    EventKind,
     MessageContext,
     Policy,
     Site,
@@ -19,6 +20,15 @@ from apiproxy_runtime.policy.api import (
     fault_table,
     nested,
     then,
+)
+
+#: What is told of a message that comes too soon. `identifier` is cut short where it is an API key or a token.
+EXCEEDED = EventKind(
+    "spike-arrest",
+    "exceeded",
+    ("environment", "proxy", "revision", "policy", "identifier", "limit", "window", "consumer", "ip"),
+    ("proxy", "policy", "identifier"),
+    "A SpikeArrest policy refused a message that came too soon",
 )
 
 
@@ -76,6 +86,8 @@ class SpikeArrest(Policy):
   <UseEffectiveCount>true</UseEffectiveCount>
 </SpikeArrest>"""
 
+    events = (EXCEEDED,)
+
     rate: Value[Rate] | None = child(
         "Rate",
         RATE,
@@ -105,6 +117,7 @@ class SpikeArrest(Policy):
         )
         store, put, deployment = site.store, assign(site), site.deployment
         effective = self.use_effective_count
+        refused, tell, policy = site.emitter(EXCEEDED), whose(self.identifier), self.name
         # spaces and sums are counters of two kinds, which must not meet after a new revision
         start = f"{'rate' if effective else 'spike'}/{deployment.organization}/{deployment.environment}/"
         end = f"/{self.name}"
@@ -114,32 +127,37 @@ class SpikeArrest(Policy):
             for name in ("allowed.count", "used.count", "available.count", "exceed.count", "identifier")
         )
 
+        def settle(ctx: MessageContext, rate: Rate, identifier: str, passed: bool, messages: int) -> None:
+            limit = rate.messages
+            values = {
+                allowed: limit,
+                used: messages,
+                available: limit - messages if limit > messages else 0,
+                exceeded: 0 if passed else 1,
+                identified: identifier,
+            }
+            put(ctx, values)
+            if not passed:
+                if refused:
+                    about = {"policy": policy, "limit": limit, "window": rate.period}
+                    refused({**tell(ctx, identifier), **about})
+                raise self.fault("SpikeArrestViolation", rate=rate)
+
+        def counted(count: Count, ctx: MessageContext, rate: Rate, identifier: str) -> None:
+            settle(ctx, rate, identifier, count.allowed, count.used)
+
+        def spaced(passed: bool, ctx: MessageContext, rate: Rate, identifier: str) -> None:
+            settle(ctx, rate, identifier, passed, 0 if passed else rate.messages)
+
         def spike_arrest(ctx: MessageContext) -> Awaitable[object] | None:
             rate = rate_of(ctx)
             identifier = identifier_of(ctx)
             weight = 1 if weight_of is None else weight_of(ctx)
-            space, limit = start + ctx.deployment.proxy + end, rate.messages
-
-            def settle(passed: bool, messages: int) -> None:
-                values = {
-                    allowed: limit,
-                    used: messages,
-                    available: max(limit - messages, 0),
-                    exceeded: 0 if passed else 1,
-                    identified: identifier,
-                }
-                put(ctx, values)
-                if not passed:
-                    raise self.fault("SpikeArrestViolation", rate=rate)
-
-            def counted(count: Count) -> None:
-                settle(count.allowed, count.used)
-
-            def spaced(passed: bool) -> None:
-                settle(passed, 0 if passed else limit)
-
+            space = start + ctx.deployment.proxy + end
             if effective:
-                return then(store.roll(space, identifier, weight, limit, rate.period), counted)
-            return then(store.spike(space, identifier, rate.spacing, weight), spaced)
+                count = store.roll(space, identifier, weight, rate.messages, rate.period)
+                return then(count, counted, ctx, rate, identifier)
+            passed = store.spike(space, identifier, rate.spacing, weight)
+            return then(passed, spaced, ctx, rate, identifier)
 
         return spike_arrest
