@@ -15,13 +15,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from types import CoroutineType
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, TypeVarTuple, cast
 
 from apiproxy_runtime.state.window import Count
 from apiproxy_runtime.world import World
 
 T = TypeVar("T")
 R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
 
 Value: TypeAlias = str | bytes
 Answer: TypeAlias = T | Coroutine[Any, Any, T]
@@ -31,16 +32,21 @@ class StoreError(Exception):
     """The store can't be opened, is locked for too long, or is out of reach."""
 
 
-def then(answer: Answer[T], apply: Callable[[T], Answer[R]]) -> Answer[R]:
-    """`apply` the value of an answer: at once when it is there, else in a coroutine that the caller returns."""
+def then(answer: Answer[T], apply: Callable[[T, *Ts], Answer[R]], *arguments: *Ts) -> Answer[R]:
+    """`apply` the value of an answer: at once when it is there, else in a coroutine that the caller returns.
+
+    What `apply` needs besides is passed as `arguments`, so that it can be made when a policy is compiled.
+    """
     if isinstance(answer, CoroutineType):
-        return _apply_later(answer, apply)
+        return _apply_later(answer, apply, arguments)
     value: Any = answer
-    return apply(value)
+    return apply(value, *arguments)
 
 
-async def _apply_later(answer: Coroutine[Any, Any, T], apply: Callable[[T], Answer[R]]) -> R:
-    return await settled(apply(await answer))
+async def _apply_later(
+    answer: Coroutine[Any, Any, T], apply: Callable[[T, *Ts], Answer[R]], arguments: tuple[*Ts]
+) -> R:
+    return await settled(apply(await answer, *arguments))
 
 
 async def settled(answer: Answer[T]) -> T:

@@ -132,26 +132,24 @@ class Get(Element):
         key, put, index = (self.key or _NO_KEY).compile(site), site.setter(self.assign_to), self.index
         private, variable = self.assign_to.startswith("private."), self.assign_to
 
+        def assign(values: list[str] | None, ctx: MessageContext, entries: KeyValueMap) -> Answer[object]:
+            if values is None:
+                return put(ctx, None)
+            if private:
+                return put(ctx, _chosen(values, index))
+            return then(entries.encrypted(), assign_unless, ctx, values)
+
+        def assign_unless(encrypted: bool, ctx: MessageContext, values: list[str]) -> None:
+            if encrypted:
+                raise policy.fault("SetVariableFailed", variable=variable)
+            put(ctx, _chosen(values, index))
+
         def get(ctx: MessageContext) -> Answer[object]:
             name = key(ctx)
             if name is None:
                 return put(ctx, None)
             entries = pick(ctx)
-
-            def assign(values: list[str] | None) -> Answer[object]:
-                if values is None:
-                    return put(ctx, None)
-                if private:
-                    return put(ctx, _chosen(values, index))
-
-                def unless(encrypted: bool) -> None:
-                    if encrypted:
-                        raise policy.fault("SetVariableFailed", variable=variable)
-                    put(ctx, _chosen(values, index))
-
-                return then(entries.encrypted(), unless)
-
-            return then(entries.get(name), assign)
+            return then(entries.get(name), assign, ctx, entries)
 
         return get
 

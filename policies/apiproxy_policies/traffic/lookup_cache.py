@@ -92,14 +92,13 @@ class LookupCache(Policy):
             prefix + name for name in ("cachename", "cachekey", "cachehit", "assignto")
         )
 
+        def found(value: str | bytes | None, ctx: MessageContext, key: str) -> None:
+            put(ctx, {named: cache.name, keyed: key, hit: value is not None, assigned: variable})
+            if value is not None:
+                assign_to(ctx, value)
+
         def lookup_cache(ctx: MessageContext) -> Awaitable[object] | None:
             key = key_of(ctx)
-
-            def found(value: str | bytes | None) -> None:
-                put(ctx, {named: cache.name, keyed: key, hit: value is not None, assigned: variable})
-                if value is not None:
-                    assign_to(ctx, value)
-
-            return then(cache.get(key), found)
+            return then(cache.get(key), found, ctx, key)
 
         return lookup_cache

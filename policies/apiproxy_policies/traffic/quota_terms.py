@@ -90,15 +90,19 @@ FindTerms = Callable[[MessageContext], Terms | None]
 
 
 #: The limit and the class of a message.
-Limit = Callable[[MessageContext], tuple[int, str | None]]
+KnownLimit = tuple[int, str | None]
+Limit = Callable[[MessageContext], KnownLimit]
 #: Interval and unit of a message's window.
-Period = Callable[[MessageContext], tuple[int, str]]
+KnownPeriod = tuple[int, str]
+Period = Callable[[MessageContext], KnownPeriod]
 
 
-def compile_limit(allow: Allow | None, classes: Class | None, site: Site) -> Limit:
+def compile_limit(allow: Allow | None, classes: Class | None, site: Site) -> Limit | KnownLimit:
     """The limit of a class when the message has one that is listed, else the general one."""
     general = _count(allow.count if allow else None, allow.count_ref if allow else "", DEFAULT_LIMIT, site)
     if classes is None or not classes.ref:
+        if allow is None or not allow.count_ref:
+            return DEFAULT_LIMIT if allow is None or allow.count is None else allow.count, None
         return lambda ctx: (general(ctx), None)
     class_of = site.getter(classes.ref)
     limits = {each.name: _count(each.count, each.count_ref, None, site) for each in classes.allows}
@@ -131,15 +135,14 @@ def compile_period(
     site: Site,
     no_interval: Callable[[str], Fault],
     no_unit: Callable[[str], Fault],
-) -> Period:
+) -> Period | KnownPeriod:
     """Interval and unit: the variables of `ref` when they resolve, else the texts, else a fault."""
     interval_of = _setting(interval, site, lambda found: found > 0, no_interval)
     unit_of = _setting(unit, site, SECONDS.__contains__, no_unit)
     if interval is not None and unit is not None and interval.ref is None and unit.ref is None:
         constant = (interval.literal, unit.literal)
         if constant[0] is not None and constant[1] is not None:
-            known: tuple[int, str] = (constant[0], constant[1])
-            return lambda ctx: known
+            return constant[0], constant[1]
     return lambda ctx: (interval_of(ctx), unit_of(ctx))
 
 
@@ -161,15 +164,24 @@ def _setting(
     return setting
 
 
-def policy_terms(limit_of: Limit, period_of: Period) -> FindTerms:
+def policy_terms(limit: Limit | KnownLimit, period: Period | KnownPeriod) -> FindTerms:
+    """Terms that no message changes, which is the rule, are made once."""
+    if isinstance(limit, tuple) and isinstance(period, tuple):
+        known = Terms(*limit, *period)
+        return lambda ctx: known
+
     def find(ctx: MessageContext) -> Terms:
-        return Terms(*limit_of(ctx), *period_of(ctx))
+        known_limit = limit if isinstance(limit, tuple) else limit(ctx)
+        return Terms(*known_limit, *(period if isinstance(period, tuple) else period(ctx)))
 
     return find
 
 
 def product_terms(
-    product: UseQuotaConfigInAPIProduct, quota: str, site: Site, period_of: Callable[..., Period]
+    product: UseQuotaConfigInAPIProduct,
+    quota: str,
+    site: Site,
+    period_of: Callable[..., Period | KnownPeriod],
 ) -> FindTerms:
     """The terms of the product that the step's policy has found, for each app, product and operation.
 
@@ -211,7 +223,9 @@ _PARTS = (
 )
 
 
-def _default_terms(default: DefaultConfig | None, site: Site, period_of: Callable[..., Period]) -> FindTerms:
+def _default_terms(
+    default: DefaultConfig | None, site: Site, period_of: Callable[..., Period | KnownPeriod]
+) -> FindTerms:
     if default is None or default.allow is None:
         return lambda ctx: None
     allow = default.allow
