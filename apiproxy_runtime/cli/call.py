@@ -12,6 +12,7 @@ from apiproxy_runtime.cli.serve import report, run_loop
 from apiproxy_runtime.cli.trace import TextTrace
 from apiproxy_runtime.cli.workload import Loaded, load
 from apiproxy_runtime.gateway.egress import read_connect_to
+from apiproxy_runtime.gateway.observation import observe
 from apiproxy_runtime.gateway.runtime import Runtime
 from apiproxy_runtime.message.context import Client, MessageContext
 from apiproxy_runtime.message.message import Message
@@ -62,8 +63,10 @@ async def call(
         loaded.test_data,
         open_store(options.state),
         connect_to=connect_to,
-        observed=not options.no_trace,
     )
+    trace = None if options.no_trace else TextTrace(sys.stderr)
+    if trace is not None:
+        runtime.watch(trace)
     try:
         await runtime.load_test_data()
         runtime.deploy(loaded.bundles, loaded.findings)
@@ -85,8 +88,8 @@ async def call(
         match.program.base_path,
         match.suffix,
     )
-    if not options.no_trace:
-        ctx.observer = TextTrace(sys.stderr).observer(ctx, None)
+    if trace is not None:
+        observe(ctx, trace.observer(ctx, None))
     response = await run_transaction(match.program, ctx)
     for edit in ctx.late_edits:
         edit(response)

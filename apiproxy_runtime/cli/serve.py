@@ -75,10 +75,10 @@ async def serve(
         loaded.test_data,
         store,
         connect_to=connect_to,
-        observed=trace is not None,
         records=Records(records_folder(options)),
     )
-    runtime.gateway.watch = trace
+    if trace is not None:
+        runtime.watch(trace)
     try:
         await runtime.load_test_data()
         deployed = runtime.deploy(loaded.bundles, loaded.findings)

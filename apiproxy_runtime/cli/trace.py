@@ -6,33 +6,16 @@ import time
 from typing import Any, TextIO
 
 from apiproxy_runtime.gateway.http.exchange import Exchange
+from apiproxy_runtime.gateway.observation import UNKNOWN, Observer
 from apiproxy_runtime.message.context import MessageContext
 from apiproxy_runtime.message.fault import Fault
 from apiproxy_runtime.message.message import Message
 from apiproxy_runtime.message.text import text_of
 from apiproxy_runtime.policy.egress import Call
 from apiproxy_runtime.program.program import Route
-from apiproxy_runtime.program.step import Step
+from apiproxy_runtime.program.step import Choice, Step
 
 LONGEST_VALUE = 120
-
-
-class RecordedVariables(dict[str, Any]):
-    """Flow variables that tell the observer of every read and write."""
-
-    observer: TextObserver
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        self.observer.variable_written(name, value, True)
-        super().__setitem__(name, value)
-
-    def __delitem__(self, name: str) -> None:
-        self.observer.variable_written(name, None, True)
-        super().__delitem__(name)
-
-    def update(self, *others: Any, **values: Any) -> None:
-        for name, value in dict(*others, **values).items():
-            self[name] = value
 
 
 class TextTrace:
@@ -42,10 +25,8 @@ class TextTrace:
         self.stream = stream
 
     def observer(self, ctx: MessageContext, exchange: Exchange | None) -> TextObserver:
-        """The observer of one transaction; it also takes over the context's variables."""
-        observer = TextObserver(self.stream, ctx)
-        observer.watch(ctx)
-        return observer
+        """The observer of one transaction."""
+        return TextObserver(self.stream, ctx)
 
 
 class TextObserver:
@@ -64,11 +45,6 @@ class TextObserver:
             0,
             f"{request.verb} {request.uri}  {ctx.deployment.proxy}/{ctx.endpoint_name} base path {ctx.base_path}",
         )
-
-    def watch(self, ctx: MessageContext) -> None:
-        recorded = RecordedVariables(ctx.variables)
-        recorded.observer = self
-        ctx.variables = recorded
 
     def _line(self, level: int, text: str) -> None:
         self.lines.append(f"{'  ' * (level + self.depth)}{text}")
@@ -89,6 +65,22 @@ class TextObserver:
         else:
             self._line(2, f"- {step.policy} skipped: {condition} is false")
         self._flush(3)
+
+    def choice_begins(self, ctx: MessageContext, choice: Choice) -> None:
+        self._pending = []
+        self._in_step += 1
+
+    def choice_ends(self, ctx: MessageContext, choice: Choice, holds: bool) -> None:
+        self._in_step -= 1
+        condition = " ".join(choice.condition_text.split())
+        if holds:
+            self._line(1, f"? {choice.kind} {choice.name}: {condition} is true")
+            self._flush(2)
+        else:
+            self._pending = []
+
+    def step_disabled(self, ctx: MessageContext, step: Step) -> None:
+        self._line(2, f"- {step.policy} is disabled")
 
     def step_begins(self, ctx: MessageContext, step: Step) -> None:
         self._pending = []
@@ -119,7 +111,7 @@ class TextObserver:
         if self._in_step:
             self._pending.append(f"get {name} = {shown(name, value)}")
 
-    def variable_written(self, name: str, value: Any, done: bool) -> None:
+    def variable_written(self, name: str, value: Any, done: bool, before: Any = UNKNOWN) -> None:
         line = f"set {name} = {shown(name, value)}{'' if done else '  (not writable here)'}"
         if self._in_step and line not in self._pending:
             self._pending.append(line)
@@ -133,10 +125,9 @@ class TextObserver:
     def call_ends(self, ctx: MessageContext, call: Call, response: Message) -> None:
         self._line(2, f"< {response.status} {response.reason_phrase}, {len(response.body)} bytes")
 
-    def inner(self, ctx: MessageContext) -> TextObserver:
+    def inner(self, ctx: MessageContext) -> Observer:
         inner = TextObserver(self.stream, ctx, self.depth + 2)
         inner.lines = self.lines
-        inner.watch(ctx)
         return inner
 
     def transaction_ends(self, ctx: MessageContext) -> None:

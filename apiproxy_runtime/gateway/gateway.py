@@ -21,7 +21,7 @@ from apiproxy_runtime.gateway.http.errors import (
 from apiproxy_runtime.gateway.http.exchange import Exchange
 from apiproxy_runtime.gateway.http.refusal import Refusal
 from apiproxy_runtime.gateway.http.tls import peer_subject
-from apiproxy_runtime.gateway.observation import Watch
+from apiproxy_runtime.gateway.observation import Watch, observe
 from apiproxy_runtime.gateway.router import Router
 from apiproxy_runtime.message.context import Client, MessageContext
 from apiproxy_runtime.message.error import default_error
@@ -112,7 +112,9 @@ class Gateway:
         if program.api_timeout:
             ctx.deadline = ctx.world.monotonic() + program.api_timeout
         if self.watch is not None:
-            ctx.observer = self.watch.observer(ctx, exchange)
+            observer = self.watch.observer(ctx, exchange)
+            if observer is not None:
+                observe(ctx, observer)
         fault = check_headers(fields, program)
         if exchange.has_body and fault is None:
             if program.stream_request:
@@ -191,9 +193,9 @@ class Gateway:
                 await tunnel.splice(client.tunnel)
             except WireError as error:
                 logger.info("Tunnel of %s ended: %s", ctx.deployment.proxy, error)
+            client.sent_end = ctx.world.now()
             return
         for edit in ctx.late_edits:
-            client.sent_end = ctx.world.now()
             edit(response)
         algorithm = program.properties.get("compression.algorithm")
         if algorithm:

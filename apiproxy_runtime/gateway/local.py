@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 
 from apiproxy_runtime.bundle.model import LocalTargetConnection
+from apiproxy_runtime.gateway.observation import observe
 from apiproxy_runtime.gateway.router import Match, Router
 from apiproxy_runtime.gateway.target import joined
 from apiproxy_runtime.message.context import Client, MessageContext
@@ -107,7 +108,8 @@ async def run_local(ctx: MessageContext, request: Message, match: Match) -> Mess
     inner.base_path = program.base_path
     inner.path_suffix = match.suffix
     inner.depth = ctx.depth + 1
-    inner.observer = ctx.observer.inner(inner) if ctx.observer is not None else None
+    if ctx.observer is not None:
+        observe(inner, ctx.observer.inner(inner))
     response = await run_transaction(program, inner)
     for edit in inner.late_edits:
         edit(response)

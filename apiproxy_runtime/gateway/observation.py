@@ -1,6 +1,7 @@
 """Watching transactions: what is told to whoever listens, and when.
 
-The engine calls an observer only when a transaction has one (`ctx.observer`); a `Watch` decides which have.
+The engine calls an observer only when a transaction has one (`ctx.observer`); a `Watch` decides which have. Programs
+tell of variables only when they were compiled to be observed, which `Runtime.watch` sees to.
 """
 
 from __future__ import annotations
@@ -64,6 +65,12 @@ class Watch(Protocol):
     """Chooses the observer of a transaction; None leaves it unwatched."""
 
     def observer(self, ctx: MessageContext, exchange: Exchange) -> Observer | None: ...
+
+
+def observe(ctx: MessageContext, observer: Observer) -> None:
+    """Have an observer told what a transaction does from here on."""
+    ctx.observer = observer
+    ctx.variables = RecordedVariables(ctx.variables, observer)
 
 
 class RecordedVariables(dict[str, Any]):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from ssl import SSLContext
 from typing import TypeVar
 
 from apiproxy_runtime.bundle.environment import Environment
-from apiproxy_runtime.bundle.finding import Finding, Findings
+from apiproxy_runtime.bundle.finding import Finding, Findings, Placed
+from apiproxy_runtime.bundle.held import hold
 from apiproxy_runtime.bundle.model import Bundle, HTTPTargetConnection, LocalTargetConnection, SSLInfo
 from apiproxy_runtime.bundle.targetserver import TargetServer
 from apiproxy_runtime.bundle.testdata import TestData
@@ -18,7 +20,9 @@ from apiproxy_runtime.gateway.gateway import Gateway
 from apiproxy_runtime.gateway.health import HealthChecks
 from apiproxy_runtime.gateway.http.client import HttpClient
 from apiproxy_runtime.gateway.http.tls import client_context
+from apiproxy_runtime.gateway.loadbalancer import Balance
 from apiproxy_runtime.gateway.local import LocalProxyTarget
+from apiproxy_runtime.gateway.observation import Watch, Watches
 from apiproxy_runtime.gateway.router import Router
 from apiproxy_runtime.gateway.rpc import Channels, ServerMethod
 from apiproxy_runtime.gateway.sslinfo import compile_tls
@@ -35,8 +39,12 @@ from apiproxy_runtime.state.records import Records
 from apiproxy_runtime.state.store import Store, settled
 from apiproxy_runtime.world import World
 
+logger = logging.getLogger("apiproxy")
+
 Q = TypeVar("Q")
 A = TypeVar("A")
+
+Programs = tuple[tuple[SharedFlowProgram, ...], tuple[ProxyProgram, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +64,13 @@ class Prepared:
     proxies: tuple[ProxyProgram, ...]
     shared_flows: tuple[SharedFlowProgram, ...]
     warnings: tuple[Finding, ...]
+    observed: bool
+    balances: dict[Placed, Balance]
 
 
 class Runtime:
     """Serves the proxies of one environment. Make it inside a running event loop.
 
-    observed  compile so that observers see every variable; costs speed, used with --trace and trace sessions
     outgoing  puts itself between the runtime and the network: every outgoing call passes it (stubs, a recorder)
     """
 
@@ -74,11 +83,12 @@ class Runtime:
         connect_to: Mapping[str, str] | None = None,
         world: World | None = None,
         settings: Mapping[str, str] | None = None,
-        observed: bool = False,
         records: Records | None = None,
         outgoing: Wrapper | None = None,
     ) -> None:
-        self.observed = observed
+        self.watches: tuple[Watch, ...] = ()
+        self._programs: dict[bool, Programs] = {}
+        self._balances: dict[Placed, Balance] = {}
         self.router = Router()
         records = records if records is not None else Records()
         self.gateway = Gateway(self.router, records)
@@ -123,8 +133,14 @@ class Runtime:
     ) -> HTTPTarget:
         """Compile an HTTPTargetConnection."""
         target = HttpTarget(connection, site, self.egress, purpose, events)
-        if target.balance is not None and connection.health_monitor is not None:
-            self.health.add(connection.health_monitor, target.balance)
+        balancer = connection.load_balancer
+        if target.balance is not None and balancer is not None:
+            shared = self._balances.setdefault(balancer.node, target.balance)
+            if shared is not target.balance:
+                # compiled again to be watched: whose turn it is, and who is out, stays as it was
+                target.balance = shared
+            elif connection.health_monitor is not None:
+                self.health.add(connection.health_monitor, shared)
         return target
 
     def local(self, connection: LocalTargetConnection, site: Site) -> LocalTarget:
@@ -188,20 +204,23 @@ class Runtime:
             catalog=catalog or self.services.catalog,
             preparing=[],
         )
+        observed = bool(self.watches)
+        serving, self._balances = self._balances, {}
         flows: list[SharedFlowProgram] = []
         proxies: list[ProxyProgram] = []
         # shared flows first, so that their findings come first
-        for bundle in sorted(bundles, key=lambda bundle: bundle.kind, reverse=True):
+        for bundle in sorted(map(hold, bundles), key=lambda bundle: bundle.kind, reverse=True):
             found = Findings()
             if bundle.kind == "apiproxy":
-                proxies.append(compile_proxy(bundle, services, found, observed=self.observed))
+                proxies.append(compile_proxy(bundle, services, found, observed=observed))
             else:
-                flows.append(compile_shared_flow(bundle, services, found, observed=self.observed))
+                flows.append(compile_shared_flow(bundle, services, found, observed=observed))
             folder = (folders or {}).get(f"{bundle.kind}/{bundle.name}", "")
             findings.extend(finding.below(folder, bundle.kind) for finding in found)
+        balances, self._balances = self._balances, serving
         check_base_paths(proxies, findings, folders or {})
         findings.raise_errors()
-        return Prepared(services, tuple(proxies), tuple(flows), tuple(findings.warnings))
+        return Prepared(services, tuple(proxies), tuple(flows), tuple(findings.warnings), observed, balances)
 
     def commit(self, prepared: Prepared) -> Deployed:
         """Serve what was prepared last. Requests that run keep what they began with."""
@@ -211,10 +230,63 @@ class Runtime:
             answer = prepare()
             if isinstance(answer, Coroutine):
                 self.gateway.spawn(answer)
-        self.shared_flows = {flow.name: flow for flow in prepared.shared_flows}
-        self.router.replace(prepared.proxies)
+        self._balances = prepared.balances
+        self._programs = {prepared.observed: (prepared.shared_flows, prepared.proxies)}
+        self._run_watched()
         self.health.start()
         return Deployed(prepared.proxies, prepared.shared_flows, prepared.warnings)
+
+    # ---- watching
+
+    def watch(self, watch: Watch) -> None:
+        """Have the observers that a watch chooses told of transactions, until `unwatch`.
+
+        While there is a watch, programs run that tell of every variable; without one nothing of it costs.
+        """
+        if watch not in self.watches:
+            self.watches = (*self.watches, watch)
+            self._run_watched()
+
+    def unwatch(self, watch: Watch) -> None:
+        """End what `watch` began; transactions under way keep their observers."""
+        if watch in self.watches:
+            self.watches = tuple(other for other in self.watches if other is not watch)
+            self._run_watched()
+
+    def _run_watched(self) -> None:
+        """Route to the programs that the watches of the moment need; requests that run keep what they began with."""
+        watches = self.watches
+        self.gateway.watch = Watches(watches) if len(watches) > 1 else watches[0] if watches else None
+        observed = bool(watches)
+        programs = self._programs.get(observed) or self._compile_again(observed)
+        if programs is None:
+            return
+        flows, proxies = programs
+        self._programs[observed] = programs
+        self.shared_flows = {flow.name: flow for flow in flows}
+        self.router.replace(proxies)
+        if not observed:
+            self._programs.pop(True, None)
+
+    def _compile_again(self, observed: bool) -> Programs | None:
+        """What is deployed, compiled to be watched or not to be; None when nothing is deployed."""
+        before = self._programs.get(not observed)
+        if before is None:
+            return None
+        findings = Findings()
+        # a part of what is deployed already: it prepares nothing in the store
+        services = replace(self.services, preparing=[])
+        flows, proxies = before
+        again = (
+            tuple(compile_shared_flow(flow.bundle, services, findings, observed=observed) for flow in flows),
+            tuple(compile_proxy(proxy.bundle, services, findings, observed=observed) for proxy in proxies),
+        )
+        if findings.ok:
+            return again
+        # what the bundles rest on has changed since; what serves goes on, and tells of fewer variables
+        for finding in findings.errors:
+            logger.warning("Cannot be watched wholly: %s", finding)
+        return before
 
     async def close(self, grace: float = 5.0) -> None:
         """Finish background work, stop health checks, end engines, close connections and the store."""

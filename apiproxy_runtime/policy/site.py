@@ -219,10 +219,15 @@ class Site:
         if not self.observed:
             return put
 
+        get = variables.getter(name)
+
         def observed(ctx: MessageContext, value: Any) -> bool:
+            observer = ctx.observer
+            if observer is None:
+                return put(ctx, value)
+            before = get(ctx)
             done = put(ctx, value)
-            if ctx.observer is not None:
-                ctx.observer.variable_written(name, value, done)
+            observer.variable_written(name, value, done, before)
             return done
 
         return observed

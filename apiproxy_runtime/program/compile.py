@@ -24,7 +24,7 @@ from apiproxy_runtime.bundle.model import (
 )
 from apiproxy_runtime.bundle.model import FaultRule as FaultRuleSource
 from apiproxy_runtime.bundle.propertyset import parse_properties
-from apiproxy_runtime.message.context import Deployment
+from apiproxy_runtime.message.context import Deployment, MessageContext
 from apiproxy_runtime.policy.egress import HTTPTarget, LocalTarget
 from apiproxy_runtime.policy.policy import Policy
 from apiproxy_runtime.policy.registry import find_policy
@@ -44,7 +44,7 @@ from apiproxy_runtime.program.program import (
     TargetProgram,
 )
 from apiproxy_runtime.program.properties import byte_limit, flag, retain_filter, success_codes
-from apiproxy_runtime.program.step import Step, StepFunction
+from apiproxy_runtime.program.step import Choice, Step, StepFunction
 
 
 def compile_proxy(
@@ -112,28 +112,50 @@ class _Compiler:
         return tuple(step for ref in refs if (step := self.step(ref)) is not None)
 
     def step(self, ref: StepRef) -> Step | None:
-        """An attached policy; None for one that is disabled, or that did not compile (its finding is there)."""
+        """An attached policy; None for one that is disabled, or that did not compile (its finding is there).
+
+        Whoever observes is to see what is disabled too: there it is a step that never runs.
+        """
         condition = self.condition(ref.condition)
         found = self.policies.get(ref.policy)
         if found is None:
             return None
         policy, run = found
-        if run is None or not policy.enabled:
+        if run is None or not (policy.enabled or self.site.observed):
             return None
         return Step(
             run,
             policy.name,
             policy.tag,
-            condition=condition,
+            condition=condition if policy.enabled else _never,
             condition_text=ref.condition.text if ref.condition else "",
             continue_on_error=policy.continue_on_error,
             failed=policy.failed_variables(),
             file=policy.node.file,
             line=policy.node.line,
+            enabled=policy.enabled,
         )
 
     def condition(self, condition: Condition | None) -> Predicate | None:
         return None if condition is None else self.site.condition(condition.text, condition.node)
+
+    def choice(self, condition: Condition | None, kind: str, name: str) -> Predicate | None:
+        """The condition of a flow, route rule or fault rule; observed, it tells what came out."""
+        holds = self.condition(condition)
+        if holds is None or condition is None or not self.site.observed:
+            return holds
+        choice = Choice(kind, name, condition.text)
+
+        def told(ctx: MessageContext) -> bool:
+            observer = ctx.observer
+            if observer is None:
+                return holds(ctx)
+            observer.choice_begins(ctx, choice)
+            chosen = holds(ctx)
+            observer.choice_ends(ctx, choice, chosen)
+            return chosen
+
+        return told
 
     def segment(
         self,
@@ -145,14 +167,21 @@ class _Compiler:
     ) -> Segment:
         compiled = tuple(
             ConditionalFlow(
-                flow.name, flow.description, self.condition(flow.condition), self.steps(pick(flow))
+                flow.name,
+                flow.description,
+                self.choice(flow.condition, "Flow", flow.name),
+                self.steps(pick(flow)),
             )
             for flow in flows
         )
+        before, after = self.steps(pick(pre)), self.steps(pick(post))
+        if not compiled and not any(step.enabled for step in (*before, *after)):
+            # disabled steps alone must not make a response be read that is passed on as a stream
+            before = after = ()
         return Segment(
-            self.steps(pick(pre)),
+            before,
             compiled,
-            self.steps(pick(post)),
+            after,
             of_target,
             pre.description,
             post.description,
@@ -162,7 +191,8 @@ class _Compiler:
         self, rules: tuple[FaultRuleSource, ...], default: FaultRuleSource | None, bottom_up: bool
     ) -> FaultRules:
         compiled = [
-            FaultRule(rule.name, self.condition(rule.condition), self.steps(rule.steps)) for rule in rules
+            FaultRule(rule.name, self.choice(rule.condition, "FaultRule", rule.name), self.steps(rule.steps))
+            for rule in rules
         ]
         if bottom_up:
             compiled.reverse()
@@ -172,7 +202,7 @@ class _Compiler:
             tuple(compiled),
             FaultRule(
                 default.name or "DefaultFaultRule",
-                self.condition(default.condition),
+                self.choice(default.condition, "DefaultFaultRule", default.name or "DefaultFaultRule"),
                 self.steps(default.steps),
             ),
             default.always_enforce,
@@ -219,7 +249,7 @@ class _Compiler:
         return bool(self.services.environment.flow_hooks) or any(flow.request for flow in flows)
 
     def route(self, rule: RouteRule) -> Route:
-        condition = self.condition(rule.condition)
+        condition = self.choice(rule.condition, "RouteRule", rule.name)
         if rule.target_endpoint is not None:
             return Route(rule.name, condition, self.targets.get(rule.target_endpoint))
         if rule.url is not None:
@@ -280,6 +310,10 @@ class _Compiler:
         if endpoint is None:
             return None
         return _without_flows(name, IntegrationTarget(name, self.site, endpoint.async_execution))
+
+
+def _never(ctx: MessageContext) -> bool:
+    return False
 
 
 def _without_flows(name: str, connection: HTTPTarget) -> TargetProgram:

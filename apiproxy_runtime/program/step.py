@@ -15,18 +15,31 @@ StepFunction = Callable[[MessageContext], Awaitable[Any] | None]
 Predicate = Callable[[MessageContext], bool]
 
 
+class Choice:
+    """A flow, a route rule or a fault rule that a condition chooses; `kind` is the element's name."""
+
+    __slots__ = ("condition_text", "kind", "name")
+
+    def __init__(self, kind: str, name: str, condition_text: str) -> None:
+        self.kind = kind
+        self.name = name
+        self.condition_text = condition_text
+
+
 class Step:
     """One attached policy.
 
     run       does the policy's work; returns an awaitable when it has to wait
     condition of the step, None when it always runs
     failed    the variables that tell whether the policy failed
+    enabled   False for a policy that is switched off: only observed programs have its steps, and these never run
     """
 
     __slots__ = (
         "condition",
         "condition_text",
         "continue_on_error",
+        "enabled",
         "failed",
         "file",
         "kind",
@@ -47,6 +60,7 @@ class Step:
         failed: tuple[str, ...] = (),
         file: str = "",
         line: int = 0,
+        enabled: bool = True,
     ) -> None:
         self.run = run
         self.policy = policy
@@ -57,6 +71,7 @@ class Step:
         self.failed = failed
         self.file = file
         self.line = line
+        self.enabled = enabled
 
     def __repr__(self) -> str:
         return f"<Step {self.policy} ({self.kind})>"
@@ -94,6 +109,9 @@ async def _run_observed(ctx: MessageContext, steps: Sequence[Step]) -> int:
     observer = ctx.observer
     ran = 0
     for step in steps:
+        if not step.enabled:
+            observer.step_disabled(ctx, step)
+            continue
         if step.condition is not None:
             observer.condition_begins(ctx, step)
             holds = step.condition(ctx)
