@@ -1,0 +1,58 @@
+"""What a plugin is given when it is compiled for one instance, and the way its calls go out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from apiproxy_runtime.kong.context import KongContext
+from apiproxy_runtime.kong.model import Configuration, Instance
+from apiproxy_runtime.message.message import Message
+from apiproxy_runtime.policy.egress import Call, Egress
+from apiproxy_runtime.state.records import Records
+from apiproxy_runtime.state.store import Store
+from apiproxy_runtime.world import World
+
+logger = logging.getLogger("apiproxy")
+
+Spawn = Callable[[Coroutine[Any, Any, Any]], object]
+
+
+@dataclass(frozen=True, slots=True)
+class KongServices:
+    """What all plugins of a runtime share."""
+
+    egress: Egress
+    store: Store
+    world: World
+    records: Records
+    spawn: Spawn
+
+    async def send(self, ctx: KongContext, call: Call) -> Message:
+        """Make a call that belongs to a request; whoever watches it is told. Raises CallFailed."""
+        observer = ctx.observer
+        if observer is None:
+            return await self.egress.send(call)
+        observer.call_begins(ctx, call)
+        response = await self.egress.send(call)
+        observer.call_ends(ctx, call, response)
+        return response
+
+
+@dataclass(frozen=True, slots=True)
+class KongSite:
+    """Where an instance of a plugin stands."""
+
+    instance: Instance
+    configuration: Configuration
+    services: KongServices
+
+    @property
+    def world(self) -> World:
+        return self.services.world
+
+    @property
+    def store(self) -> Store:
+        return self.services.store
