@@ -114,6 +114,18 @@ class Node:
         for node in self.children:
             yield from node.walk()
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """Where the whole element begins and ends, in bytes of the file's text as UTF-8 without byte order mark."""
+        tag = self._start_tag()
+        end = self._start + len(tag) if tag.endswith(b"/>") else self._source.index(b">", self._end) + 1
+        return self._start, end
+
+    @property
+    def start_tag(self) -> str:
+        """Its start tag exactly as it stands in the file, line ends too."""
+        return self._start_tag().decode()
+
     def inner_xml(self) -> str:
         """The content between start and end tag as markup, exactly as it stands in the file ("" if empty).
 
@@ -124,9 +136,8 @@ class Node:
 
     def outer_xml(self) -> str:
         """The whole element as markup, tags included, exactly as it stands in the file."""
-        tag = self._start_tag()
-        end = self._end if tag.endswith(b"/>") else self._source.index(b">", self._end) + 1
-        return _markup(self._source[self._start : end])
+        start, end = self.span
+        return _markup(self._source[start:end])
 
     def _start_tag(self) -> bytes:
         tag = _START_TAG.match(self._source, self._start)
