@@ -224,7 +224,8 @@ def test_lint_reports_deploy_errors_with_their_places(tmp_path: Path) -> None:
     )
     done = run("lint", str(path), cwd=tmp_path)
     assert done.returncode == 1
-    assert "proxies/default.xml:" in done.stdout
+    assert "proxies/default.xml\n" in done.stdout
+    assert "deploy/UnknownPolicy" in done.stdout
     assert "1 error" in done.stdout
     assert run("lint", str(simple(tmp_path)), cwd=tmp_path).returncode == 0
 
