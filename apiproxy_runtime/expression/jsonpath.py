@@ -59,12 +59,14 @@ class JsonPath:
     portable  Jayway's grammar, hence Apigee's, knows it; False for what only our extensions understand
     find      document → the value where definite, else the list of hits. `MISSING` where the definite beginning
               of the path leads nowhere (Jayway's PathNotFoundException), or a function cannot be applied.
+    member    the only member of the document that the path looks at, where it begins with one and goes no other way
     """
 
     text: str
     definite: bool
     portable: bool
     find: Callable[[Any], Any]
+    member: str | None = None
 
 
 def to_text(value: Any) -> str:
@@ -88,7 +90,7 @@ def compile_jsonpath(text: str) -> JsonPath:
         return extended
     evaluate = query.evaluate
     if query.simple is not None:
-        return JsonPath(text, True, True, query.simple)
+        return JsonPath(text, True, True, query.simple, query.member)
     if query.plain:
         return JsonPath(text, query.definite, True, lambda document: evaluate(document, _NO_RUN))
     return JsonPath(text, query.definite, True, lambda document: evaluate(document, Run(document)))

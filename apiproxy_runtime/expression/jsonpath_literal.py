@@ -45,6 +45,7 @@ class Query:
 
     simple      the whole of it as one function of the document, where it is only keys and indexes
     plain       without filters and functions, hence without need of a Run
+    member      the one member of the document that a simple path looks at
     needs_hit   an existence test `[?(@.a[*].b)]` asks for a hit, not just for the list to be there
     """
 
@@ -54,6 +55,7 @@ class Query:
     simple: Callable[[Any], Any] | None = None
     needs_hit: bool = False
     plain: bool = False
+    member: str | None = None
 
 
 _NUMBER = re.compile(r"[-+]?(?:\d+(\.\d*)?|(\.\d+))([eE][-+]?\d{1,3})?")

@@ -88,7 +88,8 @@ def build_query(tokens: list[Token], relative: bool) -> Query:
     rest = tokens[position:]
     if not rest and not strict:
         simple = key_reader(tuple(keys))
-        return Query(True, relative, lambda item, run: simple(item), simple)
+        member = keys[0] if keys and isinstance(keys[0], str) else None
+        return Query(True, relative, lambda item, run: simple(item), simple, member=member)
     strict += _keys_step(keys)
     if not rest:
         return Query(True, relative, _chain(strict))

@@ -16,7 +16,7 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 from lxml import etree
 
 from apiproxy_runtime.message.headers import Headers
-from apiproxy_runtime.message.jsontext import read_json
+from apiproxy_runtime.message.jsontext import read_json, read_members
 
 _UNSET: Any = object()
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
@@ -120,6 +120,7 @@ class Message:
     # the class's own defaults: most messages set few of these, and every transaction makes several messages
     _text: Any = _UNSET
     _json: Any = _UNSET
+    _members: Any = _UNSET
     _xml: Any = _UNSET
     _form: Parameters | None = None
     _query: Parameters | None = None
@@ -171,7 +172,7 @@ class Message:
     @body.setter
     def body(self, data: bytes) -> None:
         self._body = data
-        self._text = self._json = self._xml = _UNSET
+        self._text = self._json = self._members = self._xml = _UNSET
         self._form = self.encoded = None
 
     @property
@@ -214,6 +215,20 @@ class Message:
         if self._json is _UNSET:
             self._json = read_json(self.body)
         return self._json
+
+    def json_member(self, name: str) -> Any:
+        """The JSON body, of which only the member `name` need be there: enough for a path that begins with it.
+
+        Raises ValueError for a body that is no JSON as far as it was read.
+        """
+        if self._json is not _UNSET:
+            return self._json
+        if self._members is _UNSET:
+            self._members = read_members(self.body)
+        if self._members is None:
+            return self.json()
+        raw = self._members.get(name)
+        return {} if raw is None else {name: read_json(raw)}
 
     def xml(self) -> etree._Element:
         """The body as an XML tree, parsed once without entities or network. Raises etree.XMLSyntaxError."""
@@ -277,7 +292,7 @@ class Message:
         form = self.form
         if not self.is_form:
             self.headers.set("Content-Type", FORM_TYPE)
-        self._body = self._text = self._json = self._xml = _UNSET
+        self._body = self._text = self._json = self._members = self._xml = _UNSET
         self.encoded = None
         return form
 

@@ -31,10 +31,13 @@ class KeyValueMap:
 
     def get(self, key: str) -> Answer[list[str] | None]:
         """The values of a key in order; None when the map has no such entry."""
-        return then(
-            self._store.get(self._space, key),
-            lambda stored: None if stored is None else self._read(key, stored),
-        )
+        return then(self._store.get(self._space, key), self._found, key)
+
+    def _found(self, stored: Value | None, key: str) -> list[str] | None:
+        if stored is None:
+            return None
+        # a single value in the clear, which is the rule
+        return [stored[1:]] if stored.__class__ is str and stored[0] == "=" else self._read(key, stored)
 
     def put(self, key: str, values: Sequence[str], *, override: bool = True) -> Answer[bool]:
         """Set an entry; without `override` an entry that is there stays. Whether anything was written."""

@@ -119,12 +119,12 @@ class MemoryStore(Store):
         )
 
     def count(self, space: str, key: str, amount: int, limit: int | None, expires: float) -> Count:
-        shelf = _shelf(self._windows, space)
-        window = shelf.get(key)
+        shelf = self._windows.get(space)
+        window = shelf.get(key) if shelf is not None else None
         if window is None:
             self._wrote()
-            window = shelf[key] = Window()
-        return window.add(amount, limit, micros(expires), self._now())
+            window = _shelf(self._windows, space)[key] = Window()
+        return window.add(amount, limit, round(expires * 1_000_000), round(self.world.now() * 1_000_000))
 
     def roll(self, space: str, key: str, amount: int, limit: int | None, interval: float) -> Count:
         shelf = _shelf(self._rolling, space)
@@ -135,14 +135,16 @@ class MemoryStore(Store):
         return rolling.add(amount, limit, micros(interval), self._now())
 
     def spike(self, space: str, key: str, interval: float, weight: int = 1) -> bool:
-        shelf = _shelf(self._spikes, space)
-        now = self._now()
+        shelf = self._spikes.get(space)
+        if shelf is None:
+            shelf = _shelf(self._spikes, space)
+        now = round(self.world.now() * 1_000_000)
         following = shelf.get(key)
         if following is None:
             self._wrote()
         elif following > now:
             return False
-        shelf[key] = now + micros(interval * weight)
+        shelf[key] = now + round(interval * weight * 1_000_000)
         return True
 
     def clear(self) -> None:

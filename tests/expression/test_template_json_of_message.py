@@ -1,11 +1,14 @@
 """jsonPath over a message's content reads the message; it must answer as over the text."""
 
+import contextlib
 import time
 
 import pytest
 
 from apiproxy_runtime.expression.template.compiler import compile_template
+from apiproxy_runtime.message import message as messages
 from apiproxy_runtime.message.context import MessageContext
+from apiproxy_runtime.message.jsontext import read_members
 from apiproxy_runtime.message.message import Message
 from apiproxy_runtime.message.variables import getter
 from apiproxy_runtime.world import World
@@ -57,9 +60,32 @@ def test_another_charset_is_read_as_its_text():
 
 
 def test_the_body_is_parsed_once(monkeypatch):
+    read = []
+    monkeypatch.setattr(messages, "read_members", lambda body: read.append(body) or read_members(body))
     answer = message(b'{"a":1,"b":2}')
     assert expand("{jsonPath('$.a',mine.content)} {jsonPath('$.b',mine.content)}", answer) == "1 2"
-    assert answer._json == {"a": 1, "b": 2}
+    assert read == [b'{"a":1,"b":2}']
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b'{"a":1,"a":2}', "2"),
+        (b'{"a":NaN}', "NaN"),
+        (b'{"a":[7,8]}', "7"),
+        (b'{"a":{"x":1.50}}', '{"x":1.5}'),
+        (b'{"b":1e999,"a":"\\u00e9"}', "é"),
+        (b"[1]", ""),
+        (b'{"a":1', ""),
+        (b'{"b":"\xff","a":1}', "1"),
+    ],
+)
+def test_a_path_to_one_member_finds_what_reading_everything_finds(body, found):
+    assert expand("{jsonPath('$.a',mine.content)}", message(body)) == found
+    whole = message(body)
+    with contextlib.suppress(ValueError):
+        whole.json()
+    assert expand("{jsonPath('$.a',mine.content)}", whole) == found
 
 
 @pytest.mark.parametrize(

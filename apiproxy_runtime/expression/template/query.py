@@ -47,11 +47,12 @@ def json_path(expression: str, document: str, want_array: str = "false") -> str:
 
 def json_path_of_message(expression: str, want_array: str = "false") -> Callable[[Message], str]:
     """The same for the body of a message, which is parsed once for all who ask. Raises ValueError for the path."""
-    find = compile_jsonpath(expression).find
+    compiled = compile_jsonpath(expression)
+    find, member = compiled.find, compiled.member
 
     def of_message(message: Message) -> str:
         try:
-            document = message.json()
+            document = message.json() if member is None else message.json_member(member)
         except (ValueError, RecursionError):
             # another charset, perhaps: the text may be JSON where the bytes are not
             return json_path(expression, message.content, want_array)

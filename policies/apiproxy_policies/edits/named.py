@@ -54,14 +54,18 @@ def _named(items: tuple[NamedText, ...], editing: Editing) -> list[tuple[Render,
     ]
 
 
+def _text_or_render(item: NamedText, editing: Editing) -> tuple[str | None, Render]:
+    """The value where it is constant, which saves a call for each message, and what makes it otherwise."""
+    source = _source(item)
+    return (source if editing.constant(source) else None), editing.template(source, item.node)
+
+
 def set_headers(element: Headers, editing: Editing) -> Edit | None:
     """Replace all values of each header. Constant names, which are the rule, are settled now."""
-    constant = [
-        (item.name, editing.template(_source(item), item.node)) for item in element.items if item.name
-    ]
-    if not constant:
+    named = [item for item in element.items if item.name]
+    if not named:
         return None
-    if any("{" in name for name, _ in constant):
+    if not all(editing.constant(item.name) for item in named):
         rendered = _named(element.items, editing)
 
         def edit_rendered(ctx: MessageContext, message: Message) -> None:
@@ -69,17 +73,18 @@ def set_headers(element: Headers, editing: Editing) -> Edit | None:
                 message.headers.set(name(ctx), value(ctx))
 
         return edit_rendered
-    plain = [(name, name.lower(), value) for name, value in constant]
+    plain = [(item.name, item.name.lower(), *_text_or_render(item, editing)) for item in named]
 
     def edit(ctx: MessageContext, message: Message) -> None:
         fields = message.headers.fields
         fault = ctx.fault
-        for name, key, value in plain:
+        for name, key, constant, render in plain:
+            value = render(ctx) if constant is None else constant
             if fault is not None and key in fault.headers and message is ctx.error:
                 # both RaiseFault and the fault rule set it: the client gets both values (fault handling page)
-                message.headers.add(name, value(ctx))
+                message.headers.add(name, value)
             else:
-                fields[key] = [name, value(ctx)]
+                fields[key] = [name, value]
 
     return edit
 

@@ -6,24 +6,9 @@ Source: VerifyAPIKey and OAuthV2 policy reference pages (flow variables), variab
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from apiproxy_runtime.policy.api import Consumer, Grant, MessageContext, Site
-
-Assign = Callable[[MessageContext, Mapping[str, Any]], None]
-
-
-def assign(site: Site) -> Assign:
-    """A function that sets many plain variables at once; one by one where somebody watches."""
-    if not site.observed:
-        return lambda ctx, values: ctx.variables.update(values)
-
-    def observed(ctx: MessageContext, values: Mapping[str, Any]) -> None:
-        for name, value in values.items():
-            site.setter(name)(ctx, value)
-
-    return observed
+from apiproxy_runtime.policy.api import Consumer, Grant
 
 
 def general(consumer: Consumer, grant: Grant | None) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from apiproxy_policies.security.consumer_variables import assign
 from apiproxy_policies.security.oauth.info import Given, given
 from apiproxy_runtime.policy.api import (
     Answer,
@@ -64,7 +63,7 @@ class GetOAuthV1Info(Policy):
             site.error(self.node, "InvalidParameter", "Keep exactly one of them.")
 
     def compile(self, site: Site) -> StepFunction:
-        services, put = site.services, assign(site)
+        services = site.services
         if self.consumer_key is not None:
             key, prefix = given(site, self.consumer_key), f"oauthv1client.{self.name}."
 
@@ -79,7 +78,7 @@ class GetOAuthV1Info(Policy):
                     "redirection_uris": consumer.app.callback_url,
                     **_owner(consumer),
                 }
-                put(ctx, {f"{prefix}{name}": value for name, value in found.items()})
+                ctx.variables.update({f"{prefix}{name}": value for name, value in found.items()})
 
             return client
         tokens = Tokens(site.store, site.environment.organization)
@@ -99,7 +98,7 @@ class GetOAuthV1Info(Policy):
                 consumer = services.catalog.consumers.get(token.client_id)
                 if consumer is not None:
                     found |= _owner(consumer)
-                put(ctx, {f"{prefix}{name}": text for name, text in found.items()})
+                ctx.variables.update({f"{prefix}{name}": text for name, text in found.items()})
 
             return then(records.get(value(ctx)), tell)
 

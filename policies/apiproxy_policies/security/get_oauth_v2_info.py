@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from apiproxy_policies.security.consumer_variables import assign
 from apiproxy_policies.security.oauth.authorize import code_variables
 from apiproxy_policies.security.oauth.info import Given, given, oauth_fault, token_profile
 from apiproxy_runtime.policy.api import (
@@ -102,7 +101,7 @@ class GetOAuthV2Info(Policy):
         return self._access(site)
 
     def _client(self, site: Site) -> StepFunction:
-        value, services, put = given(site, self.client_id, _DEFAULT), site.services, assign(site)
+        value, services = given(site, self.client_id, _DEFAULT), site.services
         prefix = f"oauthv2client.{self.name}."
 
         def step(ctx: MessageContext) -> None:
@@ -119,12 +118,12 @@ class GetOAuthV2Info(Policy):
                 "developer.app.id": consumer.app_id,
                 "developer.id": f"{consumer.catalog.organization}@@@{consumer.developer_id}",
             }
-            put(ctx, {f"{prefix}{name}": text for name, text in found.items()})
+            ctx.variables.update({f"{prefix}{name}": text for name, text in found.items()})
 
         return step
 
     def _code(self, site: Site) -> StepFunction:
-        value, put, world = given(site, self.authorization_code, _DEFAULT), assign(site), site.world
+        value, world = given(site, self.authorization_code, _DEFAULT), site.world
         tokens = Tokens(site.store, site.environment.organization)
         prefix = f"oauthv2authcode.{self.name}."
 
@@ -142,15 +141,15 @@ class GetOAuthV2Info(Policy):
                     "state": code.state,
                     "id": code.value,
                 }
-                put(ctx, {f"{prefix}{name}": text for name, text in more.items()})
-                put(ctx, code_variables(prefix, code))
+                ctx.variables.update({f"{prefix}{name}": text for name, text in more.items()})
+                ctx.variables.update(code_variables(prefix, code))
 
             return then(tokens.codes.get(value(ctx)), tell)
 
         return step
 
     def _access(self, site: Site) -> StepFunction:
-        value, put, world = given(site, self.access_token, _DEFAULT), assign(site), site.world
+        value, world = given(site, self.access_token, _DEFAULT), site.world
         tokens, services = Tokens(site.store, site.environment.organization), site.services
         prefix = f"oauthv2accesstoken.{self.name}."
 
@@ -160,7 +159,7 @@ class GetOAuthV2Info(Policy):
                 raise oauth_fault(self, "invalid_access_token")
             self._check_access(ctx, token, site)
             pair = await settled(tokens.refresh.get(token.pair)) if token.pair else None
-            put(ctx, token_profile(prefix, token, pair, services.catalog, world.now()))
+            ctx.variables.update(token_profile(prefix, token, pair, services.catalog, world.now()))
 
         return lambda ctx: site.store.finish(load(ctx, value(ctx)))
 
@@ -175,7 +174,7 @@ class GetOAuthV2Info(Policy):
             raise oauth_fault(self, "InvalidAPICallAsNoApiProductMatchFound")
 
     def _refresh(self, site: Site) -> StepFunction:
-        value, put, world = given(site, self.refresh_token, _DEFAULT), assign(site), site.world
+        value, world = given(site, self.refresh_token, _DEFAULT), site.world
         tokens, services = Tokens(site.store, site.environment.organization), site.services
         prefix = f"oauthv2refreshtoken.{self.name}."
 
@@ -185,7 +184,7 @@ class GetOAuthV2Info(Policy):
                     raise oauth_fault(self, "invalid_refresh_token")
                 if token.expired(world.now()) and not self.ignore_status:
                     raise oauth_fault(self, "refresh_token_expired")
-                put(ctx, token_profile(prefix, None, token, services.catalog, world.now()))
+                ctx.variables.update(token_profile(prefix, None, token, services.catalog, world.now()))
 
             return then(tokens.refresh.get(value(ctx)), tell)
 

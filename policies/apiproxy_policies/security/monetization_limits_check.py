@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from apiproxy_policies.edits import Editing
 from apiproxy_policies.mediation.raise_fault import FaultResponse
-from apiproxy_policies.security.consumer_variables import assign
 from apiproxy_runtime.policy.api import (
     BOOLEAN,
     Consumer,
@@ -91,24 +90,18 @@ class MonetizationLimitsCheck(Policy):
 
     def compile(self, site: Site) -> StepFunction:
         client_id, product = site.getter("client_id"), site.getter("apiproduct.name")
-        services, put = site.services, assign(site)
+        services = site.services
         refuse = self._compile_fault(site)
 
         def check(ctx: MessageContext) -> None:
             consumer = services.catalog.consumers.get(text_of(client_id(ctx)))
-            status = self._set_variables(ctx, consumer, text_of(product(ctx)), put)
+            status = self._set_variables(ctx, consumer, text_of(product(ctx)))
             if status != _OK and refuse is not None:
                 raise refuse(ctx, status)
 
         return check
 
-    def _set_variables(
-        self,
-        ctx: MessageContext,
-        consumer: Consumer | None,
-        product: str,
-        put: Callable[[MessageContext, dict[str, object]], None],
-    ) -> str:
+    def _set_variables(self, ctx: MessageContext, consumer: Consumer | None, product: str) -> str:
         found = consumer.catalog.products.get(product) if consumer is not None else None
         monetized = found is not None and found.attributes.get("mint.monetized", "").lower() == "true"
         attributes = consumer.developer.attributes if consumer is not None else {}
@@ -133,7 +126,7 @@ class MonetizationLimitsCheck(Policy):
         if monetized and _prepaid(attributes):
             values["mint.limitscheck.prepaid_developer_balance"] = attributes.get("mint.balance")
             values["mint.limitscheck.prepaid_developer_currency"] = attributes.get("mint.currency", "USD")
-        put(ctx, values)
+        ctx.variables.update(values)
         return status
 
     def _compile_fault(self, site: Site) -> Callable[[MessageContext, str], Fault] | None:

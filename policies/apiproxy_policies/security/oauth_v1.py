@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from urllib.parse import urlencode
 
-from apiproxy_policies.security.consumer_variables import assign, general, identity
+from apiproxy_policies.security.consumer_variables import general, identity
 from apiproxy_policies.security.oauth.info import Given, given
 from apiproxy_policies.security.oauth.signature import Signed, base_string, read_request, request_url, sign
 from apiproxy_runtime.policy.api import (
@@ -146,7 +146,6 @@ class _Handling:
         self.services = site.services
         self.tokens = Tokens(site.store, site.environment.organization)
         self.nonces = f"oauth/{site.environment.organization}/nonces"
-        self.assign = assign(site)
         self.url = given(site, policy.url)
         self.given_token = given(site, policy.request_token, "request.formparam.oauth_token")
         self.given_verifier = given(site, policy.verifier_code)
@@ -212,11 +211,11 @@ class _Handling:
         grant = consumer.grant(ctx)
         if grant is None:
             raise self.policy.problem("permission_denied")
-        self.assign(ctx, general(consumer, grant) | identity(consumer, grant))
+        ctx.variables.update(general(consumer, grant) | identity(consumer, grant))
         own: dict[str, object] = {"access_token": token.value, "apigee.access_token": token.value}
         if token.end_user:
             own["app_enduser"] = token.end_user
-        self.assign(ctx, own)
+        ctx.variables.update(own)
 
     async def _token(self, signed: Signed, *, access: bool) -> RequestToken:
         value = signed.protocol.get("oauth_token", "")
@@ -275,7 +274,7 @@ class _Handling:
         )
 
     def _tell(self, ctx: MessageContext, prefix: str, values: dict[str, str]) -> None:
-        self.assign(ctx, {f"{prefix}.{self.policy.name}.{name}": value for name, value in values.items()})
+        ctx.variables.update({f"{prefix}.{self.policy.name}.{name}": value for name, value in values.items()})
         response = self.policy.response
         if response is not None and response.enabled:
             ctx.response = _answer(response.format, values, 200)

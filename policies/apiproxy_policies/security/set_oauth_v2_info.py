@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from apiproxy_policies.security.consumer_variables import assign
 from apiproxy_policies.security.oauth.attributes import Attributes, compile_attributes
 from apiproxy_policies.security.oauth.info import Given, given, oauth_fault, token_profile, variable_of
 from apiproxy_runtime.policy.api import (
@@ -67,7 +66,7 @@ class SetOAuthV2Info(Policy):
             site.error(self.node, "AttributesRequired", 'Write <Attribute name="…">…</Attribute>.')
 
     def compile(self, site: Site) -> StepFunction:
-        value, put, world = given(site, self.access_token), assign(site), site.world
+        value, world = given(site, self.access_token), site.world
         items = self.attributes.items if self.attributes is not None else ()
         compute = compile_attributes(site, items, unresolved=None)
         tokens, services = Tokens(site.store, site.environment.organization), site.services
@@ -87,7 +86,7 @@ class SetOAuthV2Info(Policy):
             if token is None:
                 raise oauth_fault(self, "invalid_access_token")
             pair = await settled(tokens.refresh.get(token.pair)) if token.pair else None
-            put(ctx, token_profile(prefix, token, pair, services.catalog, world.now()))
+            ctx.variables.update(token_profile(prefix, token, pair, services.catalog, world.now()))
 
         def step(ctx: MessageContext) -> Answer[None]:
             name = value(ctx)

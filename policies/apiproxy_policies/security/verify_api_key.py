@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from apiproxy_policies.security.consumer_variables import assign, general, identity
+from apiproxy_policies.security.consumer_variables import general, identity
 from apiproxy_runtime.policy.api import (
     Consumer,
     Element,
@@ -135,9 +135,8 @@ class VerifyAPIKey(Policy):
         literal = value.text
         variable = value.ref or ""
         get = site.getter(variable) if variable else lambda ctx: literal
-        services, world, put = site.services, site.world, assign(site)
+        services, world = site.services, site.world
         prefix = f"verifyapikey.{self.name}."
-        observed = site.observed
 
         def verify_api_key(ctx: MessageContext) -> None:
             key = get(ctx)
@@ -157,10 +156,7 @@ class VerifyAPIKey(Policy):
             prepared = consumer.prepared.get((prefix, grant))
             if prepared is None:
                 prepared = consumer.prepared[prefix, grant] = _variables(prefix, consumer, grant)
-            if observed:
-                put(ctx, prepared)
-            else:
-                ctx.variables.update(prepared)
+            ctx.variables.update(prepared)
 
         return verify_api_key
 

@@ -120,7 +120,13 @@ def compile_key(key: CacheKey | None, scope: str, site: Site, context: CacheCont
     prefix_of = (lambda ctx: prefix) if prefix else _scope_prefix(scope, site, context)
     if len(parts) == 1:
         only = parts[0]
-        return lambda ctx: f"{prefix_of(ctx)}__{text_of(only(ctx))}"
+
+        def find_key(ctx: MessageContext) -> str:
+            part = only(ctx)
+            fragment = part if part.__class__ is str else text_of(part)
+            return f"{prefix or prefix_of(ctx)}__{fragment}"
+
+        return find_key
     return lambda ctx: cache_key(prefix_of(ctx), [text_of(part(ctx)) for part in parts])
 
 
@@ -129,6 +135,8 @@ def _fragment(fragment: KeyFragment, site: Site) -> Getter:
     if ref is None:
         return lambda ctx: literal
     get = site.getter(ref)
+    if literal is None:
+        return get
 
     def resolve(ctx: MessageContext) -> Any:
         found = get(ctx)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from apiproxy_policies.security.consumer_variables import assign
 from apiproxy_runtime.policy.api import (
     BOOLEAN,
     NATURAL,
@@ -128,7 +127,7 @@ class ConcurrentRatelimit(Policy):
 
     def compile(self, site: Site) -> StepFunction:
         assert self.allow is not None
-        limit, ttl, store, put = self.allow.count or 0, self.allow.ttl, site.store, assign(site)
+        limit, ttl, store = self.allow.count or 0, self.allow.ttl, site.store
         name = self.target.name if self.target is not None else ""
         get = site.getter(self.target.ref) if self.target is not None and self.target.ref else None
         deployment = site.deployment
@@ -150,8 +149,7 @@ class ConcurrentRatelimit(Policy):
             identifier = identifier or (ctx.target.name if ctx.target is not None else "_default")
 
             def settle(count: Count) -> None:
-                put(
-                    ctx,
+                ctx.variables.update(
                     {
                         allowed: limit,
                         used: count.used,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from apiproxy_policies.security.consumer_variables import assign
 from apiproxy_policies.traffic.cache_entry import (
     NOT_FOUND_TEXT,
     SCOPE,
@@ -69,12 +68,12 @@ class InvalidateCache(Policy):
     def compile(self, site: Site) -> StepFunction:
         cache = open_cache(self.cache_resource, self.node, site)
         key_of = compile_key(self.cache_key, self.scope, site, self.cache_context)
-        put, children = assign(site), self.purge_children
+        children = self.purge_children
         names = (f"invalidatecache.{self.name}.cachename", f"invalidatecache.{self.name}.cachekey")
 
         def invalidate_cache(ctx: MessageContext) -> Awaitable[object] | None:
             key = key_of(ctx)
-            put(ctx, {names[0]: cache.name, names[1]: key})
+            ctx.variables.update({names[0]: cache.name, names[1]: key})
             return then(cache.invalidate(key, children=children), lambda gone: None)
 
         return invalidate_cache

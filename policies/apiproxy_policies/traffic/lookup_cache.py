@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from apiproxy_policies.security.consumer_variables import assign
 from apiproxy_policies.traffic.cache_entry import (
     NOT_FOUND_TEXT,
     SCOPE,
@@ -86,14 +85,14 @@ class LookupCache(Policy):
     def compile(self, site: Site) -> StepFunction:
         cache = open_cache(self.cache_resource, self.node, site)
         key_of = compile_key(self.cache_key, self.scope, site)
-        variable, assign_to, put = self.assign_to, site.setter(self.assign_to), assign(site)
+        variable, assign_to = self.assign_to, site.setter(self.assign_to)
         prefix = f"lookupcache.{self.name}."
         named, keyed, hit, assigned = (
             prefix + name for name in ("cachename", "cachekey", "cachehit", "assignto")
         )
 
         def found(value: str | bytes | None, ctx: MessageContext, key: str) -> None:
-            put(ctx, {named: cache.name, keyed: key, hit: value is not None, assigned: variable})
+            ctx.variables.update({named: cache.name, keyed: key, hit: value is not None, assigned: variable})
             if value is not None:
                 assign_to(ctx, value)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from apiproxy_policies.security.consumer_variables import assign
 from apiproxy_policies.traffic.cache_entry import (
     NOT_FOUND_TEXT,
     SCOPE,
@@ -75,12 +74,12 @@ class PopulateCache(Policy):
         cache = open_cache(self.cache_resource, self.node, site)
         key_of = compile_key(self.cache_key, self.scope, site)
         ttl_of = compile_ttl(self.expiry, cache.name, site)
-        get, put = site.getter(self.source), assign(site)
+        get = site.getter(self.source)
         names = (f"populatecache.{self.name}.cachename", f"populatecache.{self.name}.cachekey")
 
         def populate_cache(ctx: MessageContext) -> Awaitable[object] | None:
             key = key_of(ctx)
-            put(ctx, {names[0]: cache.name, names[1]: key})
+            ctx.variables.update({names[0]: cache.name, names[1]: key})
             value = get(ctx)
             if value is None:
                 return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable
 
-from apiproxy_policies.security.consumer_variables import assign
 from apiproxy_policies.traffic.quota_counter import Reference, compile_identifier
 from apiproxy_policies.traffic.rate import RATE, Rate, compile_rate
 from apiproxy_runtime.policy.api import (
@@ -131,7 +130,7 @@ class PromptTokenLimit(Policy):
             unresolved=lambda name: self.fault("FailedToExtractUserPrompt"),
         )
         identifier_of = compile_identifier(self.identifier, site)
-        store, put, deployment = site.store, assign(site), site.deployment
+        store, deployment = site.store, site.deployment
         start, end = f"prompt/{deployment.organization}/{deployment.environment}/", f"/{self.name}"
         counted, resolved = (
             f"ratelimit.{self.name}.{each}" for each in ("userPromptTokenCount", "resolvedUserPrompt")
@@ -143,7 +142,7 @@ class PromptTokenLimit(Policy):
             if required and not prompt:
                 raise self.fault("FailedToExtractUserPrompt")
             tokens = count_tokens(prompt)
-            put(ctx, {counted: tokens, resolved: prompt})
+            ctx.variables.update({counted: tokens, resolved: prompt})
 
             def settle(count: Count) -> None:
                 if not count.allowed:

@@ -20,7 +20,9 @@ from apiproxy_policies.traffic.quota_terms import (
     AsynchronousConfiguration,
     Class,
     FindTerms,
+    KnownPeriod,
     Period,
+    Terms,
     UseQuotaConfigInAPIProduct,
     compile_limit,
     compile_period,
@@ -129,10 +131,10 @@ class Quota(Policy):
   <Synchronous>true</Synchronous>
 </Quota>"""
 
-    #: the fault of a message above the limit
-    violation: ClassVar[str] = "QuotaViolation"
     events = (EXCEEDED,)
 
+    #: the fault of a message above the limit
+    violation: ClassVar[str] = "QuotaViolation"
     #: what `allowed.count` says where messages are only counted; None: the limit
     reported_limit: ClassVar[int | None] = None
     #: where products keep the limit
@@ -292,7 +294,9 @@ class Quota(Policy):
             compile_limit(self.allow, classes, site), self._period(self.interval, self.time_unit, site)
         )
 
-    def _period(self, interval: Value[int] | None, unit: Value[str] | None, site: Site) -> Period:
+    def _period(
+        self, interval: Value[int] | None, unit: Value[str] | None, site: Site
+    ) -> Period | KnownPeriod:
         return compile_period(
             interval,
             unit,
@@ -314,7 +318,7 @@ class Quota(Policy):
         return None
 
     def compile(self, site: Site) -> StepFunction:
-        terms, counters = self.terms(site), self.counters(site)
+        find_terms, counters = self.terms(site), self.counters(site)
         identifier_of, weight_of, part_of = (
             compile_identifier(self.identifier, site),
             self.weight(site),
@@ -322,10 +326,6 @@ class Quota(Policy):
         )
         report, violation, reported = Report(self.name, site), self.violation, self.reported_limit
         count_only, enforce_only = self.count_only, self.enforce_only and not self.count_only
-
-        def quota(ctx: MessageContext) -> Awaitable[object] | None:
-            found = terms(ctx)
-            if found is None:
         exceeded, tell, policy, kind = site.emitter(EXCEEDED), whose(self.identifier), self.name, self.tag
 
         def settle(count: Count, ctx: MessageContext, terms: Terms, identifier: str) -> None:
@@ -348,29 +348,23 @@ class Quota(Policy):
                 return None
             refused = counters.add(ctx, key, _BEYOND, terms.limit, terms.interval, terms.unit)
             return then(refused, settle, ctx, terms, identifier)
+
+        def quota(ctx: MessageContext) -> Awaitable[object] | None:
+            terms = find_terms(ctx)
+            if terms is None:
                 return None
-            limit, class_name, interval, unit, extra = found
+            limit, class_name, interval, unit, extra = terms
             identifier = identifier_of(ctx)
             if part_of is not None:
                 extra = f"{extra}\0{part_of(ctx)}"
-            key = counter_key(identifier, class_name, extra)
-
-            def settle(count: Count) -> None:
-                shown = reported if count_only and reported is not None else limit
-                report(ctx, count, shown, identifier, class_name)
-                if not count.allowed:
-                    raise self.fault(violation, identifier=identifier)
-
-            def enforce(count: Count) -> Answer[None]:
-                if count.used < limit:
-                    settle(count)
-                    return None
-                return then(counters.add(ctx, key, _BEYOND, limit, interval, unit), settle)
-
+            key = (
+                identifier if class_name is None and not extra else counter_key(identifier, class_name, extra)
+            )
             if enforce_only:
-                return then(counters.add(ctx, key, 0, None, interval, unit), enforce)
+                looked = counters.add(ctx, key, 0, None, interval, unit)
+                return then(looked, enforce, ctx, terms, identifier, key)
             weight = 1 if weight_of is None else weight_of(ctx)
-            ceiling = None if count_only else limit
-            return then(counters.add(ctx, key, weight, ceiling, interval, unit), settle)
+            counted = counters.add(ctx, key, weight, None if count_only else limit, interval, unit)
+            return then(counted, settle, ctx, terms, identifier)
 
         return quota

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from apiproxy_policies.security.consumer_variables import assign
 from apiproxy_policies.traffic.quota_window import SECONDS, Ends, calendar_end, clock_end, flexi_end
 from apiproxy_runtime.policy.api import (
     VARIABLE,
@@ -106,7 +105,12 @@ def compile_identifier(reference: Reference | None, site: Site) -> Callable[[Mes
     if reference is None or not reference.ref:
         return lambda ctx: NO_IDENTIFIER
     get = site.getter(reference.ref)
-    return lambda ctx: text_of(get(ctx)) or NO_IDENTIFIER
+
+    def identifier(ctx: MessageContext) -> str:
+        found = get(ctx)
+        return (found if found.__class__ is str else text_of(found)) or NO_IDENTIFIER
+
+    return identifier
 
 
 def whose(reference: Reference | None) -> Callable[[MessageContext, str], dict[str, object]]:
@@ -171,7 +175,6 @@ class Report:
         prefix = f"ratelimit.{policy}."
         self._names = tuple(prefix + name for name in (*_COUNTS, "expiry.time", "identifier"))
         self._class_names = (prefix + "class", *(f"{prefix}class.{name}" for name in _COUNTS))
-        self._assign = assign(site)
 
     def __call__(
         self, ctx: MessageContext, count: Count, limit: int, identifier: str, class_name: str | None
@@ -189,7 +192,7 @@ class Report:
             expiry: round(expires * 1000),
             identified: identifier,
         }
-        self._assign(ctx, values)
+        ctx.variables.update(values)
         if class_name is not None:
             counts = (class_name, limit, number, available, exceeded, refused)
-            self._assign(ctx, dict(zip(self._class_names, counts, strict=True)))
+            ctx.variables.update(dict(zip(self._class_names, counts, strict=True)))

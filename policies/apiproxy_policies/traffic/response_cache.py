@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 
-from apiproxy_policies.security.consumer_variables import assign
 from apiproxy_policies.traffic.cache_entry import (
     NOT_FOUND_TEXT,
     SCOPE,
@@ -145,7 +144,7 @@ class ResponseCache(Policy):
         ttl_of = self._ttl(compile_ttl(self.expiry, cache.name, site), site)
         skip_lookup = self._condition(self.skip_lookup, site)
         skip_population = self._condition(self.skip_population, site)
-        now, name, put = site.world.now, self.name, assign(site)
+        now, name = site.world.now, self.name
         prefix = f"responsecache.{name}."
         named, keyed, hit, invalid = (
             prefix + each for each in ("cachename", "cachekey", "cachehit", "invalidentry")
@@ -154,7 +153,7 @@ class ResponseCache(Policy):
 
         def look_up(ctx: MessageContext) -> Awaitable[object] | None:
             key = key_of(ctx)
-            put(ctx, {named: cache.name, keyed: key, hit: False, invalid: False})
+            ctx.variables.update({named: cache.name, keyed: key, hit: False, invalid: False})
             if (skip_lookup is not None and skip_lookup(ctx)) or bypasses(ctx.request):
                 return None
 
@@ -163,9 +162,9 @@ class ResponseCache(Policy):
                     return
                 cached = CachedResponse.unpack(value)
                 if cached is None or not fits(cached, ctx.request):
-                    put(ctx, {invalid: True})
+                    ctx.variables.update({invalid: True})
                     return
-                put(ctx, {hit: True})
+                ctx.variables.update({hit: True})
                 raise Respond(_response(cached, ctx.request), behind=name)
 
             return then(cache.get(key), found)
@@ -177,7 +176,7 @@ class ResponseCache(Policy):
             key = variables.get(keyed)
             if not isinstance(key, str):
                 key = key_of(ctx)
-                put(ctx, {named: cache.name, keyed: key, hit: False, invalid: False})
+                ctx.variables.update({named: cache.name, keyed: key, hit: False, invalid: False})
             if exclude and not 200 <= response.status <= 205:
                 return None
             if (skip_population is not None and skip_population(ctx)) or forbids_storing(ctx.request):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from apiproxy_policies.security.consumer_variables import assign
 from apiproxy_policies.traffic.semantic_index import Index, StandIn, pack
 from apiproxy_runtime.policy.api import (
     BOOLEAN,
@@ -130,12 +129,7 @@ class SemanticCacheLookup(Policy):
             ignore_unresolved=self.ignore_unresolved,
             unresolved=lambda name: self.fault("FailedToExtractUserPrompt"),
         )
-        stand_in, threshold, put, store = (
-            StandIn(site, self.name),
-            self._threshold(site),
-            assign(site),
-            site.store,
-        )
+        stand_in, threshold, store = StandIn(site, self.name), self._threshold(site), site.store
         vertex = self.search.vertex if self.search is not None else None
         index_name = (vertex.index if vertex is not None else None) or "_default"
         start = f"{site.deployment.organization}/{site.deployment.environment}/"
@@ -154,9 +148,11 @@ class SemanticCacheLookup(Policy):
             def found(nearest: tuple[float, CachedResponse | None]) -> None:
                 similar, cached = nearest
                 if cached is None or similar < threshold:
-                    put(ctx, {hit: False, likeness: similar, INDEX: name, EMBEDDING: pack(embedding)})
+                    ctx.variables.update(
+                        {hit: False, likeness: similar, INDEX: name, EMBEDDING: pack(embedding)}
+                    )
                     return
-                put(ctx, {hit: True, likeness: similar, INDEX: None, EMBEDDING: None})
+                ctx.variables.update({hit: True, likeness: similar, INDEX: None, EMBEDDING: None})
                 response = Message(False, Headers(cached.headers), cached.body)
                 response.status, response.reason = cached.status, cached.reason or None
                 raise Respond(response)

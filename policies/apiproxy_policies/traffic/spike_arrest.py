@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from apiproxy_policies.security.consumer_variables import assign
 from apiproxy_policies.traffic.quota_counter import Reference, compile_identifier, compile_weight, whose
 from apiproxy_policies.traffic.rate import RATE, Rate, compile_rate
 from apiproxy_runtime.policy.api import (
@@ -115,7 +114,7 @@ class SpikeArrest(Policy):
         weight_of = compile_weight(
             self.message_weight, site, lambda value: self.fault("InvalidMessageWeight", value=value)
         )
-        store, put, deployment = site.store, assign(site), site.deployment
+        store, deployment = site.store, site.deployment
         effective = self.use_effective_count
         refused, tell, policy = site.emitter(EXCEEDED), whose(self.identifier), self.name
         # spaces and sums are counters of two kinds, which must not meet after a new revision
@@ -136,7 +135,7 @@ class SpikeArrest(Policy):
                 exceeded: 0 if passed else 1,
                 identified: identifier,
             }
-            put(ctx, values)
+            ctx.variables.update(values)
             if not passed:
                 if refused:
                     about = {"policy": policy, "limit": limit, "window": rate.period}

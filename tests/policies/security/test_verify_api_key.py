@@ -8,6 +8,7 @@ import pytest
 from apiproxy_policies.security.verify_api_key import VerifyAPIKey
 
 from apiproxy_runtime.bundle.finding import Findings
+from apiproxy_runtime.gateway.observation import observe
 from apiproxy_runtime.message.context import MessageContext
 from apiproxy_runtime.policy.site import Services
 from apiproxy_runtime.world import FrozenWorld
@@ -306,7 +307,7 @@ async def test_observer_sees_every_variable() -> None:
         def variable_read(self, name: str, value: Any) -> None:
             pass
 
-        def variable_written(self, name: str, value: Any, done: bool) -> None:
+        def variable_written(self, name: str, value: Any, done: bool, before: Any) -> None:
             seen[name] = value
 
     findings = Findings()
@@ -314,7 +315,7 @@ async def test_observer_sees_every_variable() -> None:
     site = site_for(policy, findings, having())
     site.observed = True
     ctx = call()
-    ctx.observer = Observer()
+    observe(ctx, Observer())
     await run(policy.compile(site), ctx)
     assert seen == ctx.variables
     assert seen["verifyapikey.VAK.client_id"] == "k"

@@ -12,7 +12,6 @@ import hmac
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from apiproxy_policies.security.consumer_variables import assign
 from apiproxy_policies.security.oauth.attributes import compile_attributes
 from apiproxy_policies.security.oauth.client import (
     external,
@@ -92,7 +91,7 @@ def compile_authorization_code(policy: OAuthV2, site: Site, refuse: Refuse) -> S
     )
     given_code = external(site, policy.external_authorization_code)
     tokens = Tokens(site.store, site.environment.organization)
-    world, put = site.world, assign(site)
+    world = site.world
 
     def step(ctx: MessageContext) -> Answer[None]:
         consumer, uri, bound = check(ctx)
@@ -116,7 +115,7 @@ def compile_authorization_code(policy: OAuthV2, site: Site, refuse: Refuse) -> S
         )
 
         def tell(stored: None) -> None:
-            put(ctx, code_variables(f"oauthv2authcode.{policy.name}.", code))
+            ctx.variables.update(code_variables(f"oauthv2authcode.{policy.name}.", code))
             if policy.generates_response:
                 ctx.response = redirect(uri, {"code": code.value, "scope": code.scope, "state": code.state})
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from apiproxy_policies.security.consumer_variables import assign
 from apiproxy_policies.security.oauth.attributes import compile_attributes
 from apiproxy_policies.security.oauth.client import external
 from apiproxy_policies.security.oauth.issue import (
@@ -48,7 +47,6 @@ class Issuing:
         self.external_access = external(site, policy.external_access_token)
         self.external_refresh = external(site, policy.external_refresh_token)
         self.present = present
-        self.assign = assign(site)
         #: opaque access tokens are kept; JWTs speak for themselves
         self.kept = present is None and policy.store_token is not False
 
@@ -119,6 +117,6 @@ class Issuing:
     def tell(self, ctx: MessageContext, issued: Issued) -> None:
         """Set the variables and, where asked for, write the response."""
         rfc, now = self.policy.rfc_compliant, self.world.now()
-        self.assign(ctx, token_variables(self.policy.name, issued, now, rfc))
+        ctx.variables.update(token_variables(self.policy.name, issued, now, rfc))
         if self.policy.generates_response:
             ctx.response = token_response(issued, now, rfc)

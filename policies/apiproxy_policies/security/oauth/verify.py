@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from apiproxy_policies.security.consumer_variables import assign, general, identity
+from apiproxy_policies.security.consumer_variables import general, identity
 from apiproxy_policies.security.oauth.client import Read, reader
 from apiproxy_policies.security.quoted import unquoted
 from apiproxy_runtime.policy.api import (
@@ -107,7 +107,7 @@ def compile_admission(
     policy: OAuthV2, site: Site, deny: Deny
 ) -> Callable[[MessageContext, Token, str], None]:
     """What checks a good token's client, products and scopes, and sets the variables."""
-    services, put = site.services, assign(site)
+    services = site.services
     required = frozenset((policy.scope or "").replace(",", " ").split())
     listed = ", ".join((policy.scope or "").replace(",", " ").split())
     world, name = site.world, policy.name
@@ -120,8 +120,8 @@ def compile_admission(
         if prepared is None:
             prepared = general(consumer, grant) | identity(consumer, grant)
             consumer.prepared["token", grant] = prepared
-        put(ctx, prepared)
-        put(ctx, verified_variables(name, token, value, consumer, world.now()))
+        ctx.variables.update(prepared)
+        ctx.variables.update(verified_variables(name, token, value, consumer, world.now()))
 
     return admit
 
