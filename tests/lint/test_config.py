@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from apiproxy_runtime.lint.config import ConfigError, PathConfig, find_config, read_config
 
 
