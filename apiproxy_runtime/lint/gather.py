@@ -20,15 +20,7 @@ _KINDS: tuple[BundleKind, ...] = ("apiproxy", "sharedflowbundle")
 _PARTS = frozenset(("proxies", "targets", "sharedflows", "policies"))
 _SKIPPED = frozenset(("node_modules", "__pycache__", "target"))
 #: What only an environment can tell; without one it is not known and not told.
-_ENVIRONMENT_ONLY = frozenset(
-    (
-        "TargetServerNotFound",
-        "CacheNotFound",
-        "SharedFlowNotFound",
-        "KeyAliasNotFound",
-        "LdapResourceNotFound",
-    )
-)
+_ENVIRONMENT_ONLY = frozenset(("TargetServerNotFound", "LdapResourceNotFound"))
 
 
 @dataclass(frozen=True, slots=True)
