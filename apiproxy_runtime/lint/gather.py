@@ -20,7 +20,15 @@ _KINDS: tuple[BundleKind, ...] = ("apiproxy", "sharedflowbundle")
 _PARTS = frozenset(("proxies", "targets", "sharedflows", "policies"))
 _SKIPPED = frozenset(("node_modules", "__pycache__", "target"))
 #: What only an environment can tell; without one it is not known and not told.
-_ENVIRONMENT_ONLY = frozenset(("TargetServerNotFound", "LdapResourceNotFound"))
+_ENVIRONMENT_ONLY = frozenset(
+    (
+        "TargetServerNotFound",
+        "LdapResourceNotFound",
+        "KeyStoreNotFound",
+        "KeyAliasNotFound",
+        "TrustStoreNotFound",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
