@@ -132,6 +132,8 @@ class Gateway:
             else:
                 response = await run_error_flow(ctx, fault, program.fault_rules)
         except asyncio.CancelledError:
+            if ctx.observer is not None:
+                ctx.observer.transaction_ends(ctx)
             self.tell(ctx)
             raise
         await self.answer(exchange, ctx, program, response)
