@@ -1,0 +1,38 @@
+"""Events of ended transactions: the request log, and faults. A gateway calls us only while a hook wants one of them."""
+
+from __future__ import annotations
+
+from apiproxy_runtime.control.events.requestlog import fault_event, request_log
+from apiproxy_runtime.control.events.sources import BUILT_IN, LOGGED, RAISED
+from apiproxy_runtime.control.observe.concealed import Concealed
+from apiproxy_runtime.gateway.runtime import Runtime
+from apiproxy_runtime.message.context import MessageContext
+
+
+class TransactionEvents:
+    """Emits for one runtime. `marker` is the header of our own webhooks: what they cause is not told of again."""
+
+    def __init__(self, runtime: Runtime, marker: tuple[str, str]) -> None:
+        events = runtime.services.events
+        for kind in BUILT_IN:
+            events.publish(kind)
+        self._log, self._raised = events.publish(LOGGED), events.publish(RAISED)
+        self._gateway = runtime.gateway
+        self._concealed = Concealed(runtime)
+        self._header, self._value = marker
+
+    def reconsider(self) -> None:
+        """Have the gateway call us, or no longer, as hooks come and go."""
+        others = tuple(told for told in self._gateway.concluded if told != self.concluded)
+        wanted = bool(self._log or self._raised)
+        self._gateway.concluded = (*others, self.concluded) if wanted else others
+
+    def concluded(self, ctx: MessageContext) -> None:
+        """A transaction has ended."""
+        field = ctx.request.headers.fields.get(self._header)
+        if field is not None and self._value in field:
+            return
+        if self._log:
+            self._log(request_log(ctx, self._concealed.names()))
+        if ctx.fault is not None and self._raised:
+            self._raised(fault_event(ctx, self._concealed.names()))
