@@ -53,14 +53,15 @@ def read_test_data(
             source = open_source(Path(place)) if isinstance(place, (Path, str)) else place
             workspace = find_workspace(place)
             source = workspace.source if workspace is not None else source
-        files = _test_files(source, workspace, environment)
+        files = find_test_files(source, workspace, environment)
     except SourceError as error:
         findings.error(Place(str(place)), "InvalidTestData", str(error))
         return TestData()
     return read_test_files(source, files, findings)
 
 
-def _test_files(source: Source, workspace: Workspace | None, environment: str | None) -> list[str]:
+def find_test_files(source: Source, workspace: Workspace | None, environment: str | None) -> list[str]:
+    """Where the files lie: in a workspace, or at the top of a source that is none. Raises SourceError."""
     if workspace is None:
         folders = ("", "src/tests", "tests")
         return [
@@ -93,11 +94,15 @@ def _top_files(source: Source) -> Iterable[str]:
 
 def read_test_files(source: Source, files: Iterable[str], findings: Findings) -> TestData:
     """Exactly these files of a source, each by its name."""
+    nodes = (read_json(source, file, findings) for file in files)
+    return gather_test_data((node for node in nodes if node is not None), findings)
+
+
+def gather_test_data(nodes: Iterable[JsonNode], findings: Findings) -> TestData:
+    """Files that are parsed already; the name of each says what it holds."""
     reading = _Reading(findings)
-    for file in files:
-        node = read_json(source, file, findings)
-        if node is not None:
-            reading.add(node)
+    for node in nodes:
+        reading.add(node)
     reading.check()
     return TestData(
         products=tuple(reading.products.values()),

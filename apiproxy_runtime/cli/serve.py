@@ -5,26 +5,39 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import errno
 import gc
+import importlib
+import ipaddress
 import logging
+import os
 import signal
+import socket
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
 from apiproxy_runtime.bundle.discover import NoBundleFound
+from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.finding import DeployError, Finding, Findings
-from apiproxy_runtime.bundle.testdata import describe
+from apiproxy_runtime.bundle.testdata import TestData, describe
+from apiproxy_runtime.cli.options.serve import DEFAULT_CONTROL_PORT
 from apiproxy_runtime.cli.trace import TextTrace
 from apiproxy_runtime.cli.watch import watch_files
+from apiproxy_runtime.cli.workers import Share
 from apiproxy_runtime.cli.workload import Loaded, load
+from apiproxy_runtime.control.content import command_line_content
+from apiproxy_runtime.control.host import Content, Host
+from apiproxy_runtime.control.replica import LocalReplica
+from apiproxy_runtime.control.workers import WorkerReplica, obey
 from apiproxy_runtime.gateway.egress import read_connect_to
 from apiproxy_runtime.gateway.gateway import render_refusal
 from apiproxy_runtime.gateway.http.heap import keep_freed_memory
 from apiproxy_runtime.gateway.http.limits import Limits
 from apiproxy_runtime.gateway.http.server import Server
 from apiproxy_runtime.gateway.runtime import Deployed, Runtime
+from apiproxy_runtime.program.program import ProxyProgram, SharedFlowProgram
 from apiproxy_runtime.state.open import open_store
 from apiproxy_runtime.state.records import Records
 from apiproxy_runtime.state.store import StoreError
@@ -39,15 +52,14 @@ def run(options: argparse.Namespace) -> int:
     try:
         connect_to = read_connect_to(options.connect_to)
         loaded = load(options.paths, options)
+        check_control(options)
     except (NoBundleFound, ValueError) as error:
         print(f"apiproxy serve: {error}", file=sys.stderr)
         return 2
     if options.workers > 1 and not options.check:
         from apiproxy_runtime.cli.workers import run_workers  # forks: only what several workers need
 
-        return run_workers(
-            options, lambda share: run_loop(serve(options, loaded, connect_to, share_port=share))
-        )
+        return run_workers(options, lambda share: run_loop(serve(options, loaded, connect_to, share)))
     return run_loop(serve(options, loaded, connect_to))
 
 
@@ -61,7 +73,7 @@ def run_loop(work: Coroutine[Any, Any, int]) -> int:
 
 
 async def serve(
-    options: argparse.Namespace, loaded: Loaded, connect_to: dict[str, str], share_port: bool = False
+    options: argparse.Namespace, loaded: Loaded, connect_to: dict[str, str], share: Share | None = None
 ) -> int:
     """Deploy, listen, and serve until a signal says stop."""
     try:
@@ -70,32 +82,57 @@ async def serve(
         print(f"apiproxy serve: {error}", file=sys.stderr)
         return 2
     trace = TextTrace(sys.stdout) if options.trace else None
-    runtime = Runtime(
-        loaded.environment,
-        loaded.test_data,
-        store,
-        connect_to=connect_to,
-        records=Records(records_folder(options)),
-    )
-    if trace is not None:
-        runtime.watch(trace)
-    try:
-        await runtime.load_test_data()
-        deployed = runtime.deploy(loaded.bundles, loaded.findings)
-    except DeployError as error:
-        report(error.findings, sys.stderr)
-        print(
-            f"Refused: {len(error.errors)} error{'s' * (len(error.errors) != 1)}, nothing was deployed.",
-            file=sys.stderr,
+    records = Records(records_folder(options))
+
+    def make_runtime(environment: Environment) -> Runtime:
+        runtime = Runtime(
+            environment,
+            TestData(),
+            store,
+            connect_to=connect_to,
+            records=records,
         )
-        await runtime.close(0)
+        if trace is not None:
+            runtime.watch(trace)
+        return runtime
+
+    replica = LocalReplica(store, make_runtime)
+    if share is not None and share.leader is not None:
+        return await follow(options, replica, share.leader)
+    others = [WorkerReplica(end) for end in share.others] if share is not None else []
+    host = Host(loaded.environment.organization, loaded.environment.name, replica, others)
+    try:
+        warnings = await host.start(content_of(loaded, host))
+        loaded.findings.raise_errors()
+    except DeployError as error:
+        findings = Findings((*loaded.findings, *error.findings))
+        report(findings, sys.stderr)
+        count = len(findings.errors)
+        print(f"Refused: {count} error{'s' * (count != 1)}, nothing was deployed.", file=sys.stderr)
+        await replica.close(0)
         return 2
-    report(deployed.warnings, sys.stderr)
-    announce(deployed, loaded)
+    except StoreError as error:
+        print(f"apiproxy serve: {error}", file=sys.stderr)
+        await replica.close(0)
+        return 2
+    report(Findings((*loaded.findings.warnings, *warnings)), sys.stderr)
+    announce_all(host, loaded)
     if options.check:
-        await runtime.close(0)
+        await replica.close(0)
         return 0
-    return await listen(options, loaded, runtime, share_port)
+    return await lead(options, host, share is not None)
+
+
+def content_of(loaded: Loaded, host: Host) -> Content:
+    """What the command line brings, as the host takes it. Findings go to those of `loaded`."""
+    return command_line_content(
+        loaded.environment.name,
+        loaded.workspace,
+        loaded.bundles,
+        loaded.test_data.maps,
+        loaded.findings,
+        host.now(),
+    )
 
 
 def records_folder(options: argparse.Namespace) -> Path | None:
@@ -104,9 +141,67 @@ def records_folder(options: argparse.Namespace) -> Path | None:
     return Path(path).expanduser().parent / "records" if scheme == "sqlite" and not options.check else None
 
 
-async def listen(options: argparse.Namespace, loaded: Loaded, runtime: Runtime, share_port: bool) -> int:
+async def lead(options: argparse.Namespace, host: Host, share_port: bool) -> int:
+    """Serve as the process that deploys: with the control port, and watching files."""
+    loop = asyncio.get_running_loop()
+    tasks: list[asyncio.Task[None]] = []
+    control = None
+    if not options.no_control:
+        try:
+            control = open_control(options)
+        except OSError as error:
+            print(
+                f"apiproxy serve: cannot listen on {options.control_host}:{options.control_port} for the control "
+                f"API: {error.strerror}; name another --control-port, or say --no-control",
+                file=sys.stderr,
+            )
+            await host.here.close(0)
+            return 2
+
+    def started() -> None:
+        if control is not None:
+            tasks.append(loop.create_task(serve_control(host, control, options)))
+        if options.watch:
+            tasks.append(
+                loop.create_task(
+                    watch_files(
+                        options.paths, lambda: tasks.append(loop.create_task(redeploy(options, host)))
+                    )
+                )
+            )
+
+    if control is not None:
+        print(f"Control: {address_of(options.control_host, control.getsockname()[1])}", flush=True)
+    try:
+        return await listen(options, host.here, share_port, started)
+    finally:
+        for task in tasks:
+            task.cancel()
+        if control is not None:
+            control.close()
+
+
+async def follow(options: argparse.Namespace, replica: LocalReplica, leader: socket.socket) -> int:
+    """Serve as a worker that deploys what its leader says; traffic is accepted from the first deploy on."""
+    committed = asyncio.Event()
+    obeying = asyncio.get_running_loop().create_task(obey(leader, replica, committed.set))
+    waiting = asyncio.get_running_loop().create_task(committed.wait())
+    await asyncio.wait((obeying, waiting), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if not committed.is_set():
+        await replica.close(0)
+        return 2
+    try:
+        return await listen(options, replica, True, lambda: None)
+    finally:
+        obeying.cancel()
+
+
+async def listen(
+    options: argparse.Namespace, replica: LocalReplica, share_port: bool, started: Callable[[], None]
+) -> int:
     """Accept traffic until SIGINT or SIGTERM; then let requests in flight finish."""
-    server = Server(runtime.gateway.handle, Limits(), render=render_refusal)
+    server = Server(replica.handle, Limits(), render=render_refusal)
     try:
         await server.start(options.host, options.port, reuse_port=share_port)
     except OSError as error:
@@ -114,43 +209,90 @@ async def listen(options: argparse.Namespace, loaded: Loaded, runtime: Runtime, 
             f"apiproxy serve: cannot listen on {options.host}:{options.port}: {error.strerror}",
             file=sys.stderr,
         )
-        await runtime.close(0)
+        await replica.close(0)
         return 2
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stop.set)
-    watching = None
-    if options.watch:
-        watching = loop.create_task(watch_files(options.paths, lambda: redeploy(options, runtime)))
     keep_freed_memory()
     # what is deployed lives as long as the process: the collector need not look at it again
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
-    host = f"[{options.host}]" if ":" in options.host else options.host
-    count = len(runtime.router.proxies)
+    replica.address = address_of(options.host, server.port)
+    count = sum(len(runtime.router.proxies) for runtime in replica.runtimes.values())
     # with its line break in one piece: several workers may write at the same moment
-    line = f"Ready: http://{host}:{server.port} ({count} prox{'y' if count == 1 else 'ies'})\n"
+    line = f"Ready: {replica.address} ({count} prox{'y' if count == 1 else 'ies'})\n"
     print(line, end="", flush=True)
+    started()
     await stop.wait()
-    if watching is not None:
-        watching.cancel()
     await server.stop(GRACE)
-    await runtime.close(GRACE)
+    await replica.close(GRACE)
     return 0
 
 
-def redeploy(options: argparse.Namespace, runtime: Runtime) -> None:
+def address_of(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def check_control(options: argparse.Namespace) -> None:
+    """Raises ValueError for a control port that would be open to others without a token."""
+    if not options.control_token:
+        options.control_token = os.environ.get("APIPROXY_CONTROL_TOKEN", "")
+    if not options.no_control and not options.control_token and not is_loopback(options.control_host):
+        raise ValueError(
+            f"--control-host {options.control_host} lets others deploy: give a --control-token too (or set "
+            "APIPROXY_CONTROL_TOKEN), or keep to 127.0.0.1"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def open_control(options: argparse.Namespace) -> socket.socket:
+    """The listening socket of the control port. A default port that is taken gives way to any free one.
+
+    Raises OSError.
+    """
+    family = socket.AF_INET6 if ":" in options.control_host else socket.AF_INET
+    wanted = DEFAULT_CONTROL_PORT if options.control_port is None else options.control_port
+    try:
+        return socket.create_server((options.control_host, wanted), family=family)
+    except OSError as error:
+        if options.control_port is not None or error.errno != errno.EADDRINUSE:
+            raise
+        print(
+            f"Port {wanted} is taken: the control API takes a free one (--control-port names one)",
+            file=sys.stderr,
+        )
+        return socket.create_server((options.control_host, 0), family=family)
+
+
+async def serve_control(host: Host, listening: socket.socket, options: argparse.Namespace) -> None:
+    """Answer the control port until cancelled. Its web server is loaded while traffic is served already."""
+    server = await asyncio.to_thread(importlib.import_module, "apiproxy_runtime.control.server")
+    await server.run(host, listening, token=options.control_token, names=(options.control_host,))
+
+
+async def redeploy(options: argparse.Namespace, host: Host) -> None:
     """Deploy what the files hold now; a broken save leaves the old revision serving."""
     try:
         loaded = load(options.paths, options)
-        runtime.deploy(loaded.bundles, loaded.findings)
+        content = content_of(loaded, host)
+        loaded.findings.raise_errors()
+        await host.rename(content)
     except DeployError as error:
         report(error.findings, sys.stderr)
         print("Refused: the revision before goes on serving.", file=sys.stderr, flush=True)
-    except NoBundleFound as error:
+    except (NoBundleFound, StoreError) as error:
         print(f"Refused: {error}; the revision before goes on serving.", file=sys.stderr, flush=True)
     else:
         print("Deployed anew.", flush=True)
@@ -166,12 +308,28 @@ def announce(deployed: Deployed, loaded: Loaded) -> None:
     """What was found and what is deployed."""
     for line in describe(loaded.environment, loaded.test_data):
         print(f"Found {line}")
-    for flow in deployed.shared_flows:
-        print(f"Deployed shared flow {flow.name} ({len(flow.steps)} steps)")
-    for program in deployed.proxies:
+    print_deployed(deployed.proxies, deployed.shared_flows)
+
+
+def announce_all(host: Host, loaded: Loaded) -> None:
+    """What was found, and what is deployed in all environments."""
+    for line in describe(loaded.environment, loaded.test_data):
+        print(f"Found {line}")
+    for name in host.organization.environments:
+        where = "" if name == host.environment else f" in {name}"
+        print_deployed(host.programs(name), host.shared_flows(name), where)
+
+
+def print_deployed(
+    proxies: Iterable[ProxyProgram], shared_flows: Iterable[SharedFlowProgram], where: str = ""
+) -> None:
+    for flow in shared_flows:
+        print(f"Deployed shared flow {flow.name} ({len(flow.steps)} steps){where}")
+    for program in proxies:
         for endpoint in program.endpoints:
             print(
-                f"Deployed {program.bundle.name} revision {program.deployment.revision}: {endpoint.base_path} ({endpoint.name})"
+                f"Deployed {program.bundle.name} revision {program.deployment.revision}: "
+                f"{endpoint.base_path} ({endpoint.name}){where}"
             )
 
 

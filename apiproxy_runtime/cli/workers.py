@@ -5,11 +5,21 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 
 
-def run_workers(options: argparse.Namespace, work: Callable[[bool], int]) -> int:
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A worker's part. The first one deploys, and tells the `others`; each of these listens to its `leader`."""
+
+    others: tuple[socket.socket, ...] = ()
+    leader: socket.socket | None = None
+
+
+def run_workers(options: argparse.Namespace, work: Callable[[Share], int]) -> int:
     """Fork the workers, pass signals on, and end when all have ended; the worst of their exit codes.
 
     Workers share counters and caches through the store, so `--state memory` is refused: each would count alone.
@@ -20,18 +30,22 @@ def run_workers(options: argparse.Namespace, work: Callable[[bool], int]) -> int
     if options.port == 0:
         print("apiproxy serve: --workers needs a fixed --port", file=sys.stderr)
         return 2
+    pairs = [socket.socketpair() for _ in range(options.workers - 1)]
+    shares = [Share(tuple(first for first, _ in pairs)), *(Share(leader=second) for _, second in pairs)]
     children = []
-    for _ in range(options.workers):
+    for share in shares:
         child = os.fork()
         if child == 0:
             code = 1
             try:
-                code = work(True)
+                _keep_only(share, pairs)
+                code = work(share)
             finally:
                 sys.stdout.flush()
                 sys.stderr.flush()
                 os._exit(code)
         children.append(child)
+    _keep_only(Share(), pairs)
 
     def pass_on(number: int, frame: object) -> None:
         for child in children:
@@ -48,3 +62,11 @@ def run_workers(options: argparse.Namespace, work: Callable[[bool], int]) -> int
         children.remove(child)
         worst = max(worst, os.waitstatus_to_exitcode(status))
     return worst
+
+
+def _keep_only(share: Share, pairs: list[tuple[socket.socket, socket.socket]]) -> None:
+    """Close the ends that belong to other processes, so that a reader notices when the only writer ends."""
+    for pair in pairs:
+        for end in pair:
+            if end not in share.others and end is not share.leader:
+                end.close()

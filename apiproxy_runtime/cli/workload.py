@@ -23,6 +23,7 @@ class Loaded:
     environment: Environment
     test_data: TestData
     findings: Findings
+    workspace: Workspace | None = None
 
 
 def load(paths: list[Path], options: argparse.Namespace) -> Loaded:
@@ -44,4 +45,5 @@ def load(paths: list[Path], options: argparse.Namespace) -> Loaded:
     environment = read_environment(workspace, options.environment, findings, organization)
     if environment.organization != organization:
         environment = replace(environment, organization=organization)
-    return Loaded(bundles, environment, read_test_data(workspace, findings, environment.name), findings)
+    test_data = read_test_data(workspace, findings, environment.name)
+    return Loaded(bundles, environment, test_data, findings, workspace)

@@ -6,6 +6,9 @@ import argparse
 
 from apiproxy_runtime.cli.options.command import Command, add_environment, add_paths
 
+#: Where the Apigee emulator has its control API.
+DEFAULT_CONTROL_PORT = 8080
+
 
 def declare(parser: argparse.ArgumentParser) -> None:
     add_paths(parser, "*")
@@ -13,7 +16,24 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", type=int, default=8998, help="traffic port (default: 8998; 0 for any free one)"
     )
-    parser.add_argument("--control-port", type=int, default=8080, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--control-port",
+        type=int,
+        metavar="PORT",
+        help="port of the control API (default: 8080, or any free one if that is taken; 0 for any free one)",
+    )
+    parser.add_argument(
+        "--control-host",
+        default="127.0.0.1",
+        metavar="HOST",
+        help="address of the control API (default: 127.0.0.1; any other needs a token)",
+    )
+    parser.add_argument(
+        "--control-token",
+        default="",
+        metavar="TOKEN",
+        help="what callers of the control API must send (default: $APIPROXY_CONTROL_TOKEN)",
+    )
     parser.add_argument("--no-control", action="store_true", help="serve traffic only")
     add_environment(parser)
     parser.add_argument(

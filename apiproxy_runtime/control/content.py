@@ -1,0 +1,69 @@
+"""What a workspace or a set of bundles brings, as the host takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from apiproxy_runtime.bundle.archive import SourceError
+from apiproxy_runtime.bundle.finding import Findings, Place
+from apiproxy_runtime.bundle.keyvaluemap import KeyValueMap
+from apiproxy_runtime.bundle.model import Bundle
+from apiproxy_runtime.bundle.testdata import find_test_files
+from apiproxy_runtime.bundle.workspace import Workspace
+from apiproxy_runtime.control.documents import consumer_documents, workspace_documents
+from apiproxy_runtime.control.files import Files
+from apiproxy_runtime.control.host import Content
+from apiproxy_runtime.control.organization import Deployment, EnvironmentState, Origin, Revision
+
+
+def environment_state(
+    name: str,
+    workspace: Workspace | None,
+    bundles: Iterable[Bundle],
+    findings: Findings,
+    origin: Origin,
+    now: int,
+) -> EnvironmentState:
+    """An environment that deploys exactly these bundles, with the documents of a workspace. `now` in milliseconds."""
+    state = EnvironmentState(name)
+    try:
+        if workspace is not None:
+            state.documents, state.resources = workspace_documents(workspace, name)
+        for bundle in bundles:
+            files = Files.of(bundle.source, (bundle.kind,), bundle.name)
+            folder = workspace_folder(workspace, bundle)
+            revision = Revision(bundle.kind, bundle.name, bundle.revision, files, folder, now)
+            state.deployments[revision.key] = Deployment(revision, origin, deployed_at=now)
+    except SourceError as error:
+        findings.error(Place(str(error)), "InvalidBundle", str(error))
+    return state
+
+
+def workspace_folder(workspace: Workspace | None, bundle: Bundle) -> str:
+    """Where a bundle lies in its workspace, if that is a zip: there the path says nothing about this machine."""
+    if workspace is None:
+        return ""
+    return bundle.source.name.removeprefix(f"{workspace.source.name}/")
+
+
+def command_line_content(
+    environment: str,
+    workspace: Workspace | None,
+    bundles: Iterable[Bundle],
+    maps: tuple[KeyValueMap, ...],
+    findings: Findings,
+    now: int,
+) -> Content:
+    """What `apiproxy serve` was given. Findings name files as the user did, from the bundle's own folder."""
+    state = environment_state(environment, None, bundles, findings, "command line", now)
+    if workspace is None:
+        return Content({environment: state}, maps=maps)
+    try:
+        state.documents, state.resources = workspace_documents(workspace, environment)
+        documents = consumer_documents(
+            workspace.source, find_test_files(workspace.source, workspace, environment)
+        )
+    except SourceError as error:
+        findings.error(Place(str(error)), "InvalidEnvironment", str(error))
+        return Content({environment: state}, maps=maps)
+    return Content({environment: state}, documents, maps)

@@ -1,0 +1,37 @@
+"""The control port: every area's routes in one web application, behind one guard."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterable
+
+from aiohttp import web
+
+from apiproxy_runtime.control.emulator import routes as emulator
+from apiproxy_runtime.control.guard import MAX_UPLOAD, guard, harden
+from apiproxy_runtime.control.host import Host
+
+#: An area of the control port makes its routes for a host. Where paths meet, the first area has them.
+Area = Callable[[Host], list[web.RouteDef]]
+AREAS: tuple[Area, ...] = (emulator.routes,)
+
+
+def make_application(host: Host, *, token: str = "", names: Iterable[str] = ()) -> web.Application:
+    """The control API of a host. `names` are hosts, besides loopback, by which it may be called."""
+    application = web.Application(client_max_size=MAX_UPLOAD, middlewares=[guard(token, names)])
+    application.on_response_prepare.append(harden)
+    for area in AREAS:
+        application.router.add_routes(area(host))
+    return application
+
+
+async def run(host: Host, listening: socket.socket, *, token: str = "", names: Iterable[str] = ()) -> None:
+    """Answer on a listening socket until cancelled."""
+    runner = web.AppRunner(make_application(host, token=token, names=names), access_log=None)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listening).start()
+        await asyncio.Event().wait()
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,97 @@
+"""Several processes, one host: the worker with the control port tells the others over a socket what to serve.
+
+A message is its length (8 bytes) and a pickle; both ends are processes of one start, joined by a socket pair that was
+made before they were forked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pickle
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from apiproxy_runtime.bundle.finding import DeployError, Finding
+from apiproxy_runtime.control.host import ReplicaGone
+from apiproxy_runtime.control.replica import LocalReplica, Plan
+
+logger = logging.getLogger("apiproxy")
+
+#: Seconds that a worker gets to compile or to swap.
+PATIENCE = 120.0
+
+
+class WorkerReplica:
+    """A worker, seen from the process that has the control port."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._socket = end
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def prepare(self, plan: Plan) -> tuple[Finding, ...]:
+        answer: tuple[Finding, ...] = await self._ask("prepare", plan)
+        return answer
+
+    async def commit(self) -> None:
+        await self._ask("commit", None)
+
+    async def abort(self) -> None:
+        await self._ask("abort", None)
+
+    async def _ask(self, what: str, content: Plan | None) -> Any:
+        """The worker's answer. Raises ReplicaGone when it has ended or is silent, or whatever it raised itself."""
+        try:
+            if self._streams is None:
+                self._streams = await asyncio.open_connection(sock=self._socket)
+            reader, writer = self._streams
+            async with asyncio.timeout(PATIENCE):
+                await _write(writer, (what, content))
+                kind, answer = await _read(reader)
+        except (OSError, EOFError, TimeoutError) as error:
+            raise ReplicaGone(str(error) or type(error).__name__) from None
+        if kind == "refused":
+            raise DeployError(answer)
+        if kind == "failed":
+            raise RuntimeError(f"a worker failed: {answer}")
+        return answer
+
+
+async def obey(end: socket.socket, replica: LocalReplica, committed: Callable[[], None]) -> None:
+    """Do what the process with the control port says, until it ends. `committed` is called after each commit."""
+    reader, writer = await asyncio.open_connection(sock=end)
+    while True:
+        try:
+            what, content = await _read(reader)
+        except (OSError, EOFError):
+            return
+        answer: tuple[str, object]
+        try:
+            answer = ("done", ())
+            if what == "prepare":
+                answer = ("done", await replica.prepare(content))
+            elif what == "commit":
+                await replica.commit()
+                committed()
+            else:
+                await replica.abort()
+        except DeployError as error:
+            answer = ("refused", error.findings)
+        except Exception as error:
+            logger.exception("A deploy failed in a worker")
+            answer = ("failed", f"{type(error).__name__}: {error}")
+        await _write(writer, answer)
+
+
+async def _write(writer: asyncio.StreamWriter, message: object) -> None:
+    content = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    writer.write(len(content).to_bytes(8, "big"))
+    writer.write(content)
+    await writer.drain()
+
+
+async def _read(reader: asyncio.StreamReader) -> Any:
+    """The next message. Raises EOFError when the other end is closed."""
+    length = int.from_bytes(await reader.readexactly(8), "big")
+    return pickle.loads(await reader.readexactly(length))
