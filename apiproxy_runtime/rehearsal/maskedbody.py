@@ -17,6 +17,8 @@ Told = Callable[[str], None]
 
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
 _INTEGER = re.compile(r"-?[1-9]\d*\Z")
+#: JSON written out as a text of JSON, as logs and events carry it.
+_NESTED = re.compile(r'"\s*[{\[].*\\"', re.DOTALL)
 _JSON_TEXT = re.compile(r"\s*[\[{]")
 _ELEMENT = re.compile(
     r"<((?:[\w.-]+:)?([\w.-]+))((?:\s[^<>]*)?)>(\s*(?:<!\[CDATA\[)?)([^<>\]]+?)((?:\]\]>)?\s*)(?=</\1\s*>)"
@@ -28,15 +30,15 @@ def mask_json(text: str, is_secret: IsSecret, replace: Replace, told: Told) -> s
     """Replace the scalars under secret members; texts that are no JSON come back with what was recognised replaced."""
     parts, end = [], 0
     for path, secret, start, stop in _json_scalars(text, is_secret):
-        if not secret:
-            continue
         literal = text[start:stop]
+        if not secret and not _NESTED.match(literal):
+            continue
         if literal[0] == '"':
             try:
                 value = json.loads(literal)
             except ValueError:
                 continue
-            made = replace(value)
+            made = replace(value) if secret else mask_json(value, is_secret, replace, told)
             new = literal if made == value else json.dumps(made, ensure_ascii=literal.isascii())
         elif _INTEGER.match(literal):
             new = replace(literal)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator
 from math import inf
+from typing import Protocol
 
 from apiproxy_runtime.gateway.http.clientwire import ClientWire
 from apiproxy_runtime.gateway.http.errors import BadBody, BodyTooBig, ClientGone
@@ -14,6 +15,16 @@ from apiproxy_runtime.gateway.http.tunnel import Tunnel
 from apiproxy_runtime.message.headers import Headers
 
 _BODYLESS = frozenset((204, 304))
+
+
+class Tap(Protocol):
+    """Is told what passes an exchange: pieces of a request body that is read as a stream, and the answer."""
+
+    def arrived(self, piece: bytes) -> None: ...
+
+    def answered(self, head: bytes, body: bytes | list[bytes]) -> None: ...
+
+    def sent(self, piece: bytes) -> None: ...
 
 
 class Exchange:
@@ -44,6 +55,7 @@ class Exchange:
         "size",
         "status",
         "taken",
+        "tap",
         "target",
         "upgrade_to",
         "version",
@@ -71,6 +83,8 @@ class Exchange:
         #: The status that was answered; 0 before. `finished`: the answer has been written to its end.
         self.status = 0
         self.finished = False
+        #: Whoever records this exchange.
+        self.tap: Tap | None = None
         self._sent_continue = False
         # The body is being read piece by piece.
         self._reading = False
@@ -144,6 +158,8 @@ class Exchange:
                     self.taken = self.size
                     self.wire.resume_reading()
                     for part in parts:
+                        if self.tap is not None:
+                            self.tap.arrived(part)
                         yield part
                 elif self.complete:
                     return
@@ -197,6 +213,8 @@ class Exchange:
         head = response_head(status, reason, headers.fields, extra)
         self.status = status
         self.finished = True
+        if self.tap is not None:
+            self.tap.answered(head, b"" if bodyless else body)
         if wire.lost:
             return
         if bodyless or not length:
@@ -231,6 +249,8 @@ class Exchange:
             extra += f"Content-Length: {length}\r\n"
         head = response_head(status, reason, headers.fields, extra)
         self.status = status
+        if self.tap is not None:
+            self.tap.answered(head, b"")
         wire.transport.write(head)
         sent = 0
         try:
@@ -241,6 +261,8 @@ class Exchange:
                     if wire.lost:
                         raise ClientGone
                     sent += len(chunk)
+                    if self.tap is not None:
+                        self.tap.sent(chunk)
                     if chunked:
                         wire.transport.writelines((b"%x\r\n" % len(chunk), chunk, b"\r\n"))
                     elif length is not None and sent > length:
@@ -279,6 +301,8 @@ class Exchange:
         self.status = status
         self.finished = True
         self.keep_alive = False
+        if self.tap is not None:
+            self.tap.answered(head, b"")
         wire.taken = True
         wire.stop_timer()
         tunnel = Tunnel(wire.transport, wire.loop, wire.leftover or b"")
