@@ -37,15 +37,18 @@ class Received:
 
 @dataclass
 class Receiver:
-    """A real server. `statuses` are answered in order, then 200."""
+    """A real server. `statuses` are answered in order, then 200; while `held`, nothing is."""
 
     url: str = ""
     seen: list[Received] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
+    held: asyncio.Event | None = None
 
     async def handle(self, request: web.Request) -> web.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.seen.append(Received(request.method, request.path, headers, await request.read()))
+        if self.held is not None:
+            await self.held.wait()
         status = self.statuses.pop(0) if self.statuses else 200
         return web.Response(status=status, text="noted", headers={"Location": self.url})
 
