@@ -1,0 +1,108 @@
+"""From two outcomes to a verdict: differences, made expected or not by aliases, noise, rule packs and accepted rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Literal
+
+from apiproxy_runtime.rehearsal.acceptance import NEVER, Pack, Rule
+from apiproxy_runtime.rehearsal.aliases import Aliases
+from apiproxy_runtime.rehearsal.cause import cause_of
+from apiproxy_runtime.rehearsal.compare.outcomes import compare_outcomes
+from apiproxy_runtime.rehearsal.difference import Difference, Severity
+from apiproxy_runtime.rehearsal.exchange import Exchange
+from apiproxy_runtime.rehearsal.noise import Noise
+from apiproxy_runtime.rehearsal.outcome import Outcome
+
+Verdict = Literal["identical", "expected", "different", "critical"]
+VERDICTS: tuple[Verdict, ...] = ("identical", "expected", "different", "critical")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What became of one case."""
+
+    verdict: Verdict
+    differences: tuple[Difference, ...] = ()
+
+
+IDENTICAL = Judgement("identical")
+
+
+class Judge:
+    """Compares outcomes and applies the layers of what is expected. Rules that have expired cover nothing."""
+
+    def __init__(self, packs: Sequence[Pack], accepted: Sequence[Rule], today: date) -> None:
+        self.noise = Noise()
+        self.aliases = Aliases()
+        self.expired = [rule for rule in accepted if rule.expired(today)]
+        self._rules = [("accepted", rule) for rule in accepted if not rule.expired(today)]
+        self._rules += [(pack.id, rule) for pack in packs for rule in pack.rules]
+        self.packs = packs
+        self.accepted = accepted
+
+    def judge(
+        self,
+        case: Exchange,
+        before: Outcome,
+        after: Outcome,
+        twin: Outcome | None,
+        *,
+        calls: bool,
+        effects: bool,
+    ) -> Judgement:
+        """The verdict on a case; `twin` is the old side's second run."""
+        if twin is not None:
+            unlike = compare_outcomes(before, twin, calls=True, effects=effects)
+            if unlike:
+                self.noise.learn(unlike)
+        found = compare_outcomes(before, after, calls=calls, effects=effects)
+        if before.response is not after.response:
+            self.aliases.learn(before.response, after.response)
+        if not found:
+            return IDENTICAL
+        request = f"{case.request.method} {case.request.path}"
+        when = _when(before, after)
+        judged = tuple(self._judged(difference, request, when, before, after) for difference in found)
+        worst = max((d.severity for d in judged if not d.rule), default=Severity.info)
+        if worst is Severity.critical:
+            return Judgement("critical", judged)
+        return Judgement("different" if worst else "expected", judged)
+
+    def _judged(
+        self, difference: Difference, request: str, when: str, before: Outcome, after: Outcome
+    ) -> Difference:
+        rule = "" if difference.kind in NEVER else self._rule(difference, request, when)
+        return replace(
+            difference,
+            rule=rule,
+            severity=Severity.info if rule else difference.severity,
+            cause_before=cause_of(difference, before.trace, difference.call),
+            cause_after=cause_of(difference, after.trace, difference.call_after),
+        )
+
+    def _rule(self, difference: Difference, request: str, when: str) -> str:
+        if (
+            self.aliases
+            and difference.before
+            and self.aliases.translate(difference.before) == difference.after
+        ):
+            return "noise:alias"
+        noise = self.noise.covers(difference)
+        if noise:
+            return noise
+        for pack, rule in self._rules:
+            if rule.covers(difference, request, when):
+                rule.used += 1
+                return f"{pack}:{rule.id}"
+        return ""
+
+
+def _when(before: Outcome, after: Outcome) -> str:
+    if before.response is None or after.response is None:
+        return ""
+    if before.response.status >= 400 and after.response.status >= 400:
+        return "error"
+    return "success" if before.response.status < 400 and after.response.status < 400 else ""

@@ -1,0 +1,57 @@
+"""What one side made of one case: the three faces that are compared, and the trace that explains differences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from apiproxy_runtime.rehearsal.exchange import Response, UpstreamCall
+
+
+class Effect(NamedTuple):
+    """A side effect.
+
+    kind  `log`, `cache`, `kvm`, `quota`, `spike`, `oauth`, … (the first part of the store's space), `fault`, `analytics`
+    name  what was touched: the log server, the cache's key, the counter, the fault's code
+    what  what was done to it: the line, the value, `+1 of 100`, the fault's text
+    """
+
+    kind: str
+    name: str
+    what: str
+
+
+class Touch(NamedTuple):
+    """A step that changed something: `request.header.x-id`, `response.body`, `error.status`, `fault`."""
+
+    what: str
+    step: str
+    place: str
+    before_call: int
+
+
+@dataclass(slots=True)
+class Trace:
+    """How a side came to its outcome.
+
+    steps       names of the policies or plugins that ran, in order
+    touches     what each of them changed
+    visits      flows, routes, fault rules and sides of conditions that were passed (see `coverage`)
+    """
+
+    steps: list[str] = field(default_factory=list)
+    touches: list[Touch] = field(default_factory=list)
+    visits: list[str] = field(default_factory=list)
+    label: str = ""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """`response` is None when there was no answer (a live side that could not be reached): then `failure` says why."""
+
+    response: Response | None
+    calls: tuple[UpstreamCall, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    trace: Trace | None = None
+    failure: str = ""
+    misses: tuple[str, ...] = ()

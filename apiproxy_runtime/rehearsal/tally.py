@@ -1,0 +1,118 @@
+"""Differences of all cases, grouped by where they are and what made them; a few examples of each with their evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from apiproxy_runtime.rehearsal.difference import Difference, Severity
+from apiproxy_runtime.rehearsal.judge import VERDICTS
+
+#: Examples of one group, each with the whole evidence of its case.
+EXAMPLES = 3
+#: Groups that are told apart; what comes later is counted as one.
+GROUPS = 2000
+#: Cases whose evidence is kept over all groups.
+VIEWS = 600
+
+
+class GroupKey(NamedTuple):
+    """What is one difference to a reader: the same place, kind and cause in however many cases."""
+
+    face: str
+    about: str
+    place: str
+    kind: str
+    rule: str
+    cause_before: str
+    cause_after: str
+
+
+class Example(NamedTuple):
+    """A difference in one case."""
+
+    case: int
+    id: str
+    path: str
+    before: str
+    after: str
+
+
+@dataclass(slots=True)
+class Group:
+    key: GroupKey
+    severity: Severity
+    number: int
+    times: int = 0
+    cases: int = 0
+    last_case: int = -1
+    examples: list[Example] = field(default_factory=list)
+
+    @property
+    def unexpected(self) -> bool:
+        return not self.key.rule
+
+
+@dataclass(slots=True)
+class Tally:
+    """The sums of a run. `verdicts` counts cases, `rules` the differences that each rule covered."""
+
+    verdicts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VERDICTS, 0))
+    groups: dict[GroupKey, Group] = field(default_factory=dict)
+    rules: dict[str, int] = field(default_factory=dict)
+    misses: dict[str, int] = field(default_factory=dict)
+    views: dict[int, dict[str, Any]] = field(default_factory=dict)
+    failures: int = 0
+
+    @property
+    def cases(self) -> int:
+        return sum(self.verdicts.values())
+
+    @property
+    def unexpected(self) -> int:
+        """Cases with a difference that nothing makes expected."""
+        return self.verdicts["different"] + self.verdicts["critical"]
+
+    def add(self, number: int, id: str, verdict: str, found: list[list[Any]]) -> bool:
+        """Take in one case; whether its evidence is worth keeping as an example."""
+        self.verdicts[verdict] += 1
+        wanted = False
+        for face, about, place, path, kind, before, after, severity, rule, cause_before, cause_after in found:
+            key = GroupKey(face, about, place, kind, rule, cause_before, cause_after)
+            group = self.groups.get(key)
+            if group is None:
+                if len(self.groups) >= GROUPS:
+                    key = GroupKey(face, "", "(further places)", kind, rule, "", "")
+                    group = self.groups.get(key)
+                if group is None:
+                    group = self.groups[key] = Group(key, Severity(severity), len(self.groups))
+            group.times += 1
+            if group.last_case != number:
+                group.cases += 1
+                group.last_case = number
+                if len(group.examples) < EXAMPLES:
+                    group.examples.append(Example(number, id, path, before, after))
+                    wanted = wanted or group.unexpected
+            if rule:
+                self.rules[rule] = self.rules.get(rule, 0) + 1
+        return wanted and len(self.views) < VIEWS
+
+    def missed(self, misses: tuple[str, ...]) -> None:
+        """Take in what no stub answered."""
+        for miss in misses:
+            if miss in self.misses or len(self.misses) < 200:
+                self.misses[miss] = self.misses.get(miss, 0) + 1
+
+    def ordered(self) -> list[Group]:
+        """Groups, the gravest first, then those of most cases; expected ones last."""
+        return sorted(
+            self.groups.values(), key=lambda group: (bool(group.key.rule), -group.severity, -group.cases)
+        )
+
+
+def flat(difference: Difference) -> list[Any]:
+    """A difference as the journal keeps it."""
+    d = difference
+    return [
+        d.face, d.about, d.place, d.path, d.kind, d.before, d.after, int(d.severity), d.rule, d.cause_before, d.cause_after
+    ]  # fmt: skip
