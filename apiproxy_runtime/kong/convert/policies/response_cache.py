@@ -1,0 +1,72 @@
+"""ResponseCache → proxy-cache."""
+
+from __future__ import annotations
+
+from apiproxy_runtime.kong.convert.outcome import Attachment, Config, Outcome, Plugin
+
+
+def response_cache(site: Attachment) -> Outcome:
+    """Stands in the request and in the response flow on Apigee, once on Kong."""
+    if site.phase == "response":
+        return Outcome("partial", "proxy-cache stores the answer by itself")
+    root = site.policy.node
+    lost: list[str] = []
+    config: Config = {"strategy": "memory", "request_method": ["GET", "HEAD"], "response_code": [200]}
+    config["content_type"] = [
+        "application/json",
+        "application/json; charset=utf-8",
+        "application/xml",
+        "text/plain",
+        "text/html",
+    ]
+    settings = root.child("ExpirySettings")
+    seconds = ""
+    if settings is not None:
+        for tag in ("TimeoutInSec", "TimeoutInSeconds"):
+            seconds = seconds or settings.child_text(tag, "")
+        for tag in ("TimeOfDay", "ExpiryDate"):
+            if settings.child(tag) is not None:
+                lost.append(f"<{tag}>: Kong's entries live a fixed number of seconds")
+    config["cache_ttl"] = int(seconds) if seconds.isdigit() and int(seconds) > 0 else 300
+    if not seconds.isdigit():
+        lost.append("how long an entry lives is only known at run time; 300 seconds are written")
+    headers, parameters = [], []
+    key = root.child("CacheKey")
+    for fragment in key.all("KeyFragment") if key is not None else ():
+        ref = fragment.attributes.get("ref", "").strip()
+        if ref.startswith("request.header.") and ref.count(".") == 2:
+            headers.append(ref.rpartition(".")[2].lower())
+        elif ref.startswith("request.queryparam.") and ref.count(".") == 2:
+            parameters.append(ref.rpartition(".")[2])
+        elif ref and ref not in ("request.uri", "proxy.pathsuffix", "request.path", "request.querystring"):
+            lost.append(f"the key fragment {ref}: Kong's key is made of path, query, headers and consumer")
+    if root.child_text("UseAcceptHeader", "").lower() == "true":
+        headers.append("accept")
+    if headers:
+        config["vary_headers"] = sorted(dict.fromkeys(headers))
+    if parameters:
+        config["vary_query_params"] = sorted(dict.fromkeys(parameters))
+    config["cache_control"] = root.child_text("UseResponseCacheHeaders", "").lower() == "true"
+    for tag in ("SkipCacheLookup", "SkipCachePopulation"):
+        condition = root.child_text(tag)
+        if condition:
+            lost.append(f"<{tag}> {condition}: Kong bypasses its cache only on Cache-Control")
+    return Outcome(
+        "partial",
+        f"proxy-cache for {config['cache_ttl']} seconds",
+        (Plugin("proxy-cache", config),),
+        tuple(lost),
+        (
+            "Kong caches GET and HEAD with status 200 and the content types listed; Apigee any response",
+            "Kong's lookup comes after authentication and rate limits",
+            "Kong's key holds the path, the query and the consumer, whatever the policy's key is",
+        ),
+        (
+            "the same call twice",
+            "the same call with another Accept header",
+            "a call with Cache-Control: no-cache",
+        ),
+    )
+
+
+CONVERTERS = {"ResponseCache": response_cache}
