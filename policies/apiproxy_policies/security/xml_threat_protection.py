@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from xml.parsers import expat
 
@@ -25,6 +26,11 @@ from apiproxy_runtime.policy.api import (
 
 #: libxml2 parses nothing deeper.
 _DEEPEST = 256
+#: A declaration of an encoding in which a byte below 128 is always the ASCII character, or of none.
+_ASCII_BASED = re.compile(
+    rb"<\?xml(?![^>]*encoding)|<\?xml[^>]*encoding=[\"'](?:utf-8|us-ascii|iso-8859-\d+|windows-125\d)[\"']",
+    re.IGNORECASE,
+).match
 
 
 class NameLimits(Element):
@@ -140,36 +146,80 @@ class XMLThreatProtection(Policy):
         """Whether a body certainly keeps every limit, told by its tree, which later policies need anyway.
 
         One XPath looks for what may break a limit, in C. It may suspect too much (it counts the namespaces in scope, and
-        white space as children), never too little; what it suspects, or cannot parse, is judged with `_Judge`.
+        white space as children), never too little; what it suspects, or cannot parse, is judged with `_Judge`. Most
+        bodies are cleared by a shorter one: where every piece from one `<` to the next is short, no value in it is too
+        long, and where few elements are children of one, so are all nodes: between n elements lie n + 1 texts at most.
         """
         limits = _Judge(self, b"")
-        suspects = (
-            (limits.attributes, "/descendant::*/@*[{} + 1]"),
-            (limits.namespaces, "/descendant::*/namespace::*[{} + 1]"),
-            (limits.children, "/descendant::*/node()[{} + 1]"),
+        parts = (
+            (limits.attributes, "/descendant::*/@*[{more}]"),
+            (limits.namespaces, "/descendant::*/namespace::*[{more}]"),
             (limits.element_name, "/descendant::*[string-length(local-name()) > {}]"),
             (limits.attribute_name, "/descendant::*/@*[string-length(local-name()) > {}]"),
             (limits.prefix, "/descendant::*/namespace::*[string-length(name()) > {}]"),
-            (limits.target, "/descendant::processing-instruction()[string-length(name()) > {}]"),
+            (
+                0 if limits.depth is not None and limits.depth < _DEEPEST else None,
+                "/*" * ((limits.depth or 0) + 1),
+            ),
+        )
+        values = (
             (limits.text, "/descendant::text()[string-length() > {}]"),
             (limits.attribute, "/descendant::*/@*[string-length() > {}]"),
             (limits.namespace, "/descendant::*/namespace::*[string-length() > {}]"),
+        )
+        asides = (
+            (limits.target, "/descendant::processing-instruction()[string-length(name()) > {}]"),
             (limits.comment, "/descendant::comment()[string-length() > {}]"),
             (limits.instruction, "/descendant::processing-instruction()[string-length() > {}]"),
         )
-        tests = [path.format(limit) for limit, path in suspects if limit is not None]
-        if limits.depth is not None and limits.depth < _DEEPEST:
-            tests.append("/*" * (limits.depth + 1))
-        breaks = etree.XPath(" or ".join(tests) or "false()")
+        elements = "/descendant::*/*[{half}]" if limits.children else "/*"
+        quick = _search(*parts, (limits.children, elements))
+        thorough = _search(*parts, *values, *asides, (limits.children, "/descendant::*/node()[{more}]"))
+        all_short = _all_short(min((limit for limit, _ in values if limit is not None), default=None))
 
         def harmless(message: Message) -> bool:
             try:
                 root = message.xml()
             except (etree.XMLSyntaxError, ValueError):
                 return False
-            return root.getroottree().docinfo.internalDTD is None and not breaks(root)
+            if all_short(message.body) and not quick(root):
+                return True
+            return root.getroottree().docinfo.internalDTD is None and not thorough(root)
 
         return harmless
+
+
+def _search(*suspects: tuple[int | None, str]) -> Callable[[etree._Element], object]:
+    """What looks for the first of several things, each an XPath for a limit; limits that are None are none.
+
+    Numbers are worked out here: libxml2 stops counting at a plain one.
+    """
+    tests = [
+        path.format(limit, more=limit + 1, half=(limit + 1) // 2)
+        for limit, path in suspects
+        if limit is not None
+    ]
+    return etree.XPath(" or ".join(tests)) if tests else lambda root: False
+
+
+def _all_short(limit: int | None) -> Callable[[bytes], bool]:
+    """Whether surely no run of bytes between two `<` is longer than the limit; None limits nothing.
+
+    Not sure are bodies with comments, CDATA, declarations and instructions, which may hold a `<`, and those in
+    encodings that have, or may have, another byte for it.
+    """
+    longer = (
+        re.compile(rb"<[^<]{%d}" % (min(limit, 10**9) + 1)).search if limit is not None else lambda body: None
+    )
+
+    def all_short(body: bytes) -> bool:
+        if b"<!" in body or body[1:2] == b"\0" or body[:1] != b"<" or body.find(b"<?", 1) > 0:
+            return False
+        if body[:5] == b"<?xml" and not _ASCII_BASED(body):
+            return False
+        return longer(body) is None
+
+    return all_short
 
 
 def _parser_text(error: expat.ExpatError) -> str:
