@@ -67,6 +67,7 @@ class Host:
     here          serves in this process
     others        workers that serve beside it
     environment   the name that calls without one mean
+    strict        refuse what the emulator refuses, where this runtime could take it
     """
 
     def __init__(
@@ -75,7 +76,10 @@ class Host:
         environment: str,
         here: LocalReplica,
         others: Sequence[Replica] = (),
+        *,
+        strict: bool = False,
     ) -> None:
+        self.strict = strict
         self.organization = Organization(organization)
         self.environment = environment
         self.here = here
@@ -122,18 +126,19 @@ class Host:
     # ---- changing
 
     @asynccontextmanager
-    async def change(self) -> AsyncIterator[Organization]:
+    async def change(self, findings: Findings | None = None) -> AsyncIterator[Organization]:
         """A copy of the organization to edit; put in place when the block ends, left alone if it raises.
 
-        Changes wait for each other. Raises DeployError when what depends on the edit does not compile, StoreError when
+        Changes wait for each other. `findings` are what is known to be wrong already: errors among them refuse the
+        change, together with those that compiling finds. Raises DeployError when what depends on the edit does not compile, StoreError when
         the store does not keep it; both leave everything as it was. Warnings are in `warnings` afterwards.
         """
         async with self._lock:
             draft = self.organization.copy()
             yield draft
-            await self._apply(draft)
+            await self._apply(draft, findings or Findings())
 
-    async def _apply(self, draft: Organization) -> None:
+    async def _apply(self, draft: Organization, findings: Findings) -> None:
         before = self.organization
         changed = _changed(before, draft)
         plan = Plan(
@@ -145,7 +150,7 @@ class Host:
         same_order = list(before.environments) == list(draft.environments)
         if changed or not same_order or draft.documents != before.documents:
             try:
-                warnings = await self._prepare(plan)
+                findings.extend(await self._prepare(plan, findings))
             except DeployError as error:
                 self._tell(_refusals(before, draft, error, self.now() / 1000))
                 raise
@@ -155,16 +160,24 @@ class Host:
                 await self._abort()
                 raise
             await self._commit()
-            self.warnings = warnings
+            self.warnings = tuple(findings.warnings)
             self.organization = draft
-            self._tell(self._events(before, draft, warnings))
+            self._tell(self._events(before, draft, self.warnings))
         else:
+            findings.raise_errors()
+            self.warnings = tuple(findings.warnings)
             await self.storage.save(draft, Named(self._named.documents, self._named.environments))
             self.organization = draft
 
-    async def _prepare(self, plan: Plan) -> tuple[Finding, ...]:
+    async def _prepare(self, plan: Plan, known: Findings) -> tuple[Finding, ...]:
         """Have every process compile. If one refuses, the others forget what they compiled."""
-        warnings = await self.here.prepare(plan)
+        try:
+            warnings = await self.here.prepare(plan)
+        except DeployError as error:
+            raise DeployError(Findings((*known, *error.findings))) from None
+        if not known.ok:
+            await self.here.abort()
+            raise DeployError(Findings((*known, *warnings)))
         answers = await asyncio.gather(
             *(other.prepare(plan) for other in self.others), return_exceptions=True
         )
@@ -217,7 +230,7 @@ class Host:
         plan = Plan(
             draft.name, draft.documents, tuple(draft.environments.values()), frozenset(draft.environments)
         )
-        warnings = await self._prepare(plan)
+        warnings = await self._prepare(plan, Findings())
         await self._commit()
         self.organization = draft
         self.warnings = warnings
@@ -279,16 +292,19 @@ class Host:
     # ---- test data and reset
 
     async def replace_test_data(
-        self, documents: Documents, maps: Iterable[KeyValueMap], environments: Iterable[str] = ()
+        self, documents: Documents, maps: Iterable[KeyValueMap], findings: Findings | None = None
     ) -> None:
-        """Forget all products, developers, apps and seeded maps, and take these in their place."""
+        """Forget all products, developers, apps and seeded maps, and take these in their place.
+
+        `findings` are as in `change`; a map that names no environment goes to all of them. Raises as `change` does.
+        """
         former = self.organization.seeded
-        async with self.change() as draft:
+        async with self.change(findings) as draft:
             draft.documents = documents
             draft.seeded = ()
         for scope, environment, proxy, name in former:
             await settled(self.kvms(environment).map(scope, name, proxy=proxy).drop())
-        await self._seed(maps, environments or self.organization.environments)
+        await self._seed(maps, self.organization.environments)
         async with self.change():
             pass  # keeps which maps were seeded
 

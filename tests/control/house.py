@@ -125,6 +125,7 @@ async def control_house(
     names: tuple[str, ...] = (),
     organization: str = "hybrid",
     environment: str = "test",
+    strict: bool = False,
 ) -> AsyncIterator[ControlHouse]:
     """A host with both ports open, in this process."""
     store = open_store(state)
@@ -133,7 +134,7 @@ async def control_house(
         return Runtime(of, TestData(), store)
 
     replica = LocalReplica(store, make_runtime)
-    host = Host(organization, environment, replica)
+    host = Host(organization, environment, replica, strict=strict)
     await host.start(content or Content())
     server = Server(replica.handle, Limits(), render=render_refusal)
     await server.start("127.0.0.1", 0)
