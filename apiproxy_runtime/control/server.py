@@ -17,18 +17,27 @@ Area = Callable[[Host], list[web.RouteDef]]
 AREAS: tuple[Area, ...] = (emulator.routes,)
 
 
-def make_application(host: Host, *, token: str = "", names: Iterable[str] = ()) -> web.Application:
-    """The control API of a host. `names` are hosts, besides loopback, by which it may be called."""
+def make_application(
+    host: Host, *, token: str = "", names: Iterable[str] = (), more: Iterable[Area] = ()
+) -> web.Application:
+    """The control API of a host, with `more` areas. `names` are hosts, besides loopback, by which it may be called."""
     application = web.Application(client_max_size=MAX_UPLOAD, middlewares=[guard(token, names)])
     application.on_response_prepare.append(harden)
-    for area in AREAS:
+    for area in (*AREAS, *more):
         application.router.add_routes(area(host))
     return application
 
 
-async def run(host: Host, listening: socket.socket, *, token: str = "", names: Iterable[str] = ()) -> None:
+async def run(
+    host: Host,
+    listening: socket.socket,
+    *,
+    token: str = "",
+    names: Iterable[str] = (),
+    more: Iterable[Area] = (),
+) -> None:
     """Answer on a listening socket until cancelled."""
-    runner = web.AppRunner(make_application(host, token=token, names=names), access_log=None)
+    runner = web.AppRunner(make_application(host, token=token, names=names, more=more), access_log=None)
     await runner.setup()
     try:
         await web.SockSite(runner, listening).start()

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import pickle
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from apiproxy_runtime.bundle.finding import DeployError, Finding
@@ -29,6 +29,7 @@ class WorkerReplica:
     def __init__(self, end: socket.socket) -> None:
         self._socket = end
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._lock = asyncio.Lock()
 
     async def prepare(self, plan: Plan) -> tuple[Finding, ...]:
         answer: tuple[Finding, ...] = await self._ask("prepare", plan)
@@ -40,13 +41,17 @@ class WorkerReplica:
     async def abort(self) -> None:
         await self._ask("abort", None)
 
+    async def ask(self, what: str) -> Any:
+        """What the worker tells of itself: one of the `answers` it was given. Raises ReplicaGone."""
+        return await self._ask(what, None)
+
     async def _ask(self, what: str, content: Plan | None) -> Any:
         """The worker's answer. Raises ReplicaGone when it has ended or is silent, or whatever it raised itself."""
         try:
-            if self._streams is None:
-                self._streams = await asyncio.open_connection(sock=self._socket)
-            reader, writer = self._streams
-            async with asyncio.timeout(PATIENCE):
+            async with self._lock, asyncio.timeout(PATIENCE):
+                if self._streams is None:
+                    self._streams = await asyncio.open_connection(sock=self._socket)
+                reader, writer = self._streams
                 await _write(writer, (what, content))
                 kind, answer = await _read(reader)
         except (OSError, EOFError, TimeoutError) as error:
@@ -58,8 +63,16 @@ class WorkerReplica:
         return answer
 
 
-async def obey(end: socket.socket, replica: LocalReplica, committed: Callable[[], None]) -> None:
-    """Do what the process with the control port says, until it ends. `committed` is called after each commit."""
+async def obey(
+    end: socket.socket,
+    replica: LocalReplica,
+    committed: Callable[[], None],
+    answers: Mapping[str, Callable[[], object]],
+) -> None:
+    """Do what the process with the control port says, until it ends.
+
+    `committed` is called after each commit; `answers` give what is asked for besides (counts of requests).
+    """
     reader, writer = await asyncio.open_connection(sock=end)
     while True:
         try:
@@ -74,6 +87,8 @@ async def obey(end: socket.socket, replica: LocalReplica, committed: Callable[[]
             elif what == "commit":
                 await replica.commit()
                 committed()
+            elif what in answers:
+                answer = ("done", answers[what]())
             else:
                 await replica.abort()
         except DeployError as error:

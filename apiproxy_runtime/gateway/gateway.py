@@ -50,6 +50,7 @@ class Gateway:
     concluded  called with the context of each transaction when its answer has been sent and PostClientFlow has run, or
                when its client left before (then `client.sent_end` is 0.0); they run on the event loop, so they are brief
     unmatched  how many requests fitted no base path
+    strayed    called with the exchange of each of these once it is answered
     """
 
     def __init__(self, router: Router, records: Records | None = None, watch: Watch | None = None) -> None:
@@ -58,6 +59,7 @@ class Gateway:
         self.watch = watch
         self.concluded: tuple[Callable[[MessageContext], None], ...] = ()
         self.unmatched = 0
+        self.strayed: tuple[Callable[[Exchange], None], ...] = ()
         self.background: set[asyncio.Task[Any]] = set()
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
@@ -84,6 +86,8 @@ class Gateway:
         if match is None:
             self.unmatched += 1
             not_found(exchange, path)
+            for strayed in self.strayed:
+                strayed(exchange)
             return
         program = match.program
         headers = exchange.headers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from apiproxy_runtime.cli.options.command import Command, add_environment, add_paths
 
@@ -35,6 +36,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="what callers of the control API must send (default: $APIPROXY_CONTROL_TOKEN)",
     )
     parser.add_argument("--no-control", action="store_true", help="serve traffic only")
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse over the emulator's API what the emulator refuses"
+    )
     add_environment(parser)
     parser.add_argument(
         "--connect-to",
@@ -57,6 +61,21 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trace", action="store_true", help="print a tree of steps for each request")
     parser.add_argument(
         "--log-format", choices=("text", "json"), default="text", help="form of the log lines"
+    )
+    parser.add_argument(
+        "--access-log", metavar="FILE", help="write a line for each request there; - is standard output"
+    )
+    parser.add_argument(
+        "--access-log-format",
+        choices=("json", "combined"),
+        default="json",
+        help="form of the access log (default: json)",
+    )
+    parser.add_argument(
+        "--event-hooks",
+        type=Path,
+        metavar="FILE",
+        help="which Python functions event hooks may call (YAML: lambdas: {NAME: MODULE:FUNCTION}); none without it",
     )
 
 

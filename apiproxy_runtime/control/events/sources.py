@@ -16,7 +16,7 @@ DEPLOYED = EventKind("proxies", "deployed", _DEPLOYMENT, _PLACE, "A proxy or sha
 UPDATED = EventKind(
     "proxies",
     "updated",
-    (*_DEPLOYMENT, "old_revision"),
+    _DEPLOYMENT,
     _PLACE,
     "Another revision of a proxy or shared flow, or its bundle once more, was deployed",
 )
@@ -24,8 +24,8 @@ UNDEPLOYED = EventKind("proxies", "undeployed", _DEPLOYMENT, _PLACE, "A proxy or
 REFUSED = EventKind(
     "proxies",
     "refused",
-    ("organization", "environment", "name", "errors"),
-    ("environment", "name"),
+    ("organization", "environment", "kind", "name", "revision", "errors"),
+    _PLACE,
     "A deployment was refused; what was deployed before goes on serving",
 )
 

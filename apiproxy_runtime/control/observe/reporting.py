@@ -1,0 +1,134 @@
+"""What a process reports of itself: event hooks, metrics, the access log, spans. One object in each process that serves.
+
+It hears of runtimes as they are made, and hangs itself to what each has for listeners. The routes of `observe.routes` and
+`events.routes` show what it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Mapping
+
+from apiproxy_runtime.control.events.handlers.handler import Function, Tools
+from apiproxy_runtime.control.events.hooks import Hooks
+from apiproxy_runtime.control.events.transactions import TransactionEvents
+from apiproxy_runtime.control.observe.accesslog import AccessLog
+from apiproxy_runtime.control.observe.tally import Tally, add
+from apiproxy_runtime.control.replica import LocalReplica
+from apiproxy_runtime.gateway.egress import HttpEgress
+from apiproxy_runtime.gateway.http.client import HttpClient
+from apiproxy_runtime.gateway.http.server import Server
+from apiproxy_runtime.gateway.runtime import Runtime
+from apiproxy_runtime.policy.events import EventKind, Events
+from apiproxy_runtime.state.store import StoreError
+
+logger = logging.getLogger("apiproxy")
+
+#: Seconds between two looks at the store for hooks that another process made.
+PAUSE = 2.0
+
+#: The header of our own webhooks.
+MARKER = "x-apiproxy-event-hook"
+
+
+class Reporting:
+    """Reports of one process. Make it before the first runtime; `start` when the loop runs, `close` before the replica.
+
+    metrics    whether requests are counted (they are where there is a control port to ask for it)
+    functions  what hooks of the handler `lambda` may call, by name
+    """
+
+    def __init__(
+        self,
+        replica: LocalReplica,
+        *,
+        connect_to: Mapping[str, str] | None = None,
+        metrics: bool = True,
+        access_log: AccessLog | None = None,
+        functions: Mapping[str, Function] | None = None,
+    ) -> None:
+        self.replica = replica
+        self.tally = Tally()
+        #: the traffic port, once it listens
+        self.server: Server | None = None
+        self._client = HttpClient()
+        # a value of this process: what callers send passes for nothing
+        self._marker = (MARKER, secrets.token_hex(8))
+        tools = Tools(HttpEgress(self._client, connect_to), self._marker, functions or {})
+        self.hooks = Hooks(replica.store, tools)
+        #: what is published and emitted outside of runtimes
+        self.events = Events()
+        self.hooks.attach(self.events)
+        self._metrics = metrics
+        self._access_log = access_log
+        self._polling: asyncio.Task[None] | None = None
+        replica.made.append(self._attach)
+        for runtime in replica.runtimes.values():
+            self._attach(runtime)
+
+    def _attach(self, runtime: Runtime) -> None:
+        if self._metrics:
+            gateway = runtime.gateway
+            gateway.concluded = (*gateway.concluded, self.tally.concluded)
+            runtime.services.events.listen(
+                self.tally.exceeded, lambda kind: kind.source in ("quota", "spike-arrest")
+            )
+        if self._access_log is not None:
+            self._access_log.attach(runtime)
+        transactions = TransactionEvents(runtime, self._marker)
+        self.hooks.attach(runtime.services.events)
+        self.hooks.changed.append(transactions.reconsider)
+        transactions.reconsider()
+
+    async def start(self) -> None:
+        """Take up the hooks of the store, and look there for new ones from time to time."""
+        try:
+            await self.hooks.load()
+        except StoreError as error:
+            logger.error("Event hooks cannot be read: %s", error)
+        if self.replica.store.leaves_process:
+            self._polling = asyncio.get_running_loop().create_task(self._poll())
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(PAUSE)
+            try:
+                await self.hooks.load()
+            except StoreError as error:
+                logger.warning("Event hooks cannot be read: %s", error)
+
+    async def close(self, grace: float) -> None:
+        """Give events that wait `grace` seconds, and write what is left of the access log."""
+        if self._polling is not None:
+            self._polling.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._polling
+        await self.hooks.close(grace)
+        self._client.close()
+        if self._access_log is not None:
+            self._access_log.close()
+
+    def kinds(self) -> list[EventKind]:
+        """What is published in this process."""
+        published = [self.events, *(runtime.services.events for runtime in self.replica.runtimes.values())]
+        kinds = {(kind.source, kind.name): kind for events in published for kind in events.kinds()}
+        return list(kinds.values())
+
+    def counted(self) -> Tally:
+        """The tally with what is only looked up when somebody asks."""
+        tally = self.tally
+        tally.unmatched.clear()
+        for name, runtime in self.replica.runtimes.items():
+            add(tally.unmatched, (name,), runtime.gateway.unmatched)
+        tally.hooks.clear()
+        tally.waiting.clear()
+        for hook_id, status in self.hooks.status().items():
+            add(tally.waiting, (hook_id,), status["waiting"])
+            for outcome in ("delivered", "retried", "dropped", "suppressed"):
+                add(tally.hooks, (hook_id, outcome), status[outcome])
+        if self.server is not None:
+            tally.in_flight = sum(not connection.idle for connection in self.server.connections)
+        return tally

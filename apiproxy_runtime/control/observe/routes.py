@@ -1,0 +1,98 @@
+"""`/event-hooks`, `/metrics`, `/health` and `/ready` on the control port."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from apiproxy_runtime import __version__
+from apiproxy_runtime.control.answer import json_answer
+from apiproxy_runtime.control.events import routes as event_hooks
+from apiproxy_runtime.control.events.deploys import DeployEvents
+from apiproxy_runtime.control.host import DeployEvent, Host, ReplicaGone
+from apiproxy_runtime.control.observe.reporting import Reporting
+from apiproxy_runtime.control.observe.tally import Tally, add, total
+from apiproxy_runtime.control.workers import WorkerReplica
+from apiproxy_runtime.state.store import StoreError, settled
+
+#: Seconds that the store may take to answer.
+PATIENCE = 2.0
+
+
+def area(reporting: Reporting) -> Callable[[Host], list[web.RouteDef]]:
+    """What a process reports, as an area of the control port."""
+
+    def routes(host: Host) -> list[web.RouteDef]:
+        DeployEvents(host, reporting.events)
+        seen = _Seen(host, reporting)
+        return [
+            *event_hooks.routes(reporting.hooks, reporting.kinds),
+            web.get("/metrics", seen.metrics),
+            web.get("/health", seen.health),
+            web.get("/ready", seen.ready),
+        ]
+
+    return routes
+
+
+class _Seen:
+    def __init__(self, host: Host, reporting: Reporting) -> None:
+        self.host = host
+        self.reporting = reporting
+        self._outcomes: dict[tuple[str, ...], int] = {}
+        host.subscribe(self._told)
+
+    def _told(self, event: DeployEvent) -> None:
+        add(self._outcomes, (event.environment, event.what), 1)
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        # loaded when first asked for: it takes a tenth of a second
+        from apiproxy_runtime.control.observe import prometheus
+
+        deploys = prometheus.Deploys(self._outcomes, self._deployed())
+        text, content_type = prometheus.render(
+            total(await self._tallies()), deploys, request.headers.get("Accept", "")
+        )
+        return web.Response(body=text, headers={"Content-Type": content_type})
+
+    async def _tallies(self) -> list[Tally]:
+        """The tally of this process, and of the workers beside it."""
+        workers = [other for other in self.host.others if isinstance(other, WorkerReplica)]
+        answers = await asyncio.gather(*(worker.ask("tally") for worker in workers), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException) and not isinstance(answer, ReplicaGone):
+                raise answer
+        return [self.reporting.counted(), *(answer for answer in answers if isinstance(answer, Tally))]
+
+    def _deployed(self) -> dict[tuple[str, ...], int]:
+        found: dict[tuple[str, ...], int] = {}
+        for name in self.host.runtimes:
+            found[name, "apiproxy"] = len(self.host.programs(name))
+            found[name, "sharedflowbundle"] = len(self.host.shared_flows(name))
+        return found
+
+    async def health(self, request: web.Request) -> web.Response:
+        """The process lives, and its event loop turns."""
+        return json_answer({"status": "up", "version": __version__})
+
+    async def ready(self, request: web.Request) -> web.Response:
+        """Traffic can be served: something is deployed, and the store answers. 503 until then."""
+        deployed = sum(len(self.host.programs(name)) for name in self.host.runtimes)
+        checks: dict[str, Any] = {
+            "deployed": {"ok": deployed > 0, "proxies": deployed},
+            "store": await self._store(),
+        }
+        ready = all(check["ok"] for check in checks.values())
+        status = "ready" if ready else "not ready"
+        return json_answer({"status": status, "checks": checks}, 200 if ready else 503)
+
+    async def _store(self) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await settled(self.host.store.get("health", "ready"))
+        except (StoreError, TimeoutError) as error:
+            return {"ok": False, "reason": str(error) or f"no answer within {PATIENCE} s"}
+        return {"ok": True}
