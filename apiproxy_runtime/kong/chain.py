@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import cast
 
 from apiproxy_runtime.bundle.finding import Findings
+from apiproxy_runtime.kong.condition import compile_condition
 from apiproxy_runtime.kong.context import KongContext
 from apiproxy_runtime.kong.model import Configuration, Instance, Route
 from apiproxy_runtime.kong.plugin import Handler, Phases, order
@@ -24,28 +25,37 @@ class Run:
     __slots__ = (
         "access",
         "body_filter",
+        "condition",
+        "gate",
         "header_filter",
         "instance",
         "log",
         "name",
         "phases",
-        "rewrite",
     )
 
     def __init__(self, instance: Instance, phases: Phases) -> None:
         self.instance = instance
         self.name = instance.plugin.name
         self.phases = phases
-        self.rewrite = _step(instance, phases.rewrite)
+        self.condition = compile_condition(instance.condition) if instance.condition else None
         self.access = _step(instance, phases.access)
+        #: what observers are told of when the condition is asked
+        self.gate = self.access or _made(instance, _nothing)
         self.header_filter = _step(instance, phases.header_filter)
         self.body_filter = _step(instance, phases.body_filter)
         self.log = _step(instance, phases.log)
 
 
+def _nothing(ctx: KongContext) -> None:
+    """What a plugin without access handler does there."""
+
+
 def _step(instance: Instance, handler: Handler | None) -> Step | None:
-    if handler is None:
-        return None
+    return _made(instance, handler) if handler is not None else None
+
+
+def _made(instance: Instance, handler: Handler) -> Step:
     return Step(
         cast(StepFunction, handler),
         instance.title,
@@ -97,6 +107,10 @@ class Slot:
         elif rank < self.level:
             self.run, self.level = run, rank
 
+    @property
+    def conditional(self) -> bool:
+        return self.run is not None and self.run.condition is not None
+
     def choose(self, ctx: KongContext) -> Run | None:
         """The instance for a request as far as it has come."""
         consumer = ctx.consumer
@@ -131,7 +145,7 @@ class Chain:
 
     def __init__(self, slots: tuple[Slot, ...]) -> None:
         self.slots = slots
-        dynamic = any(slot.by_consumer or slot.by_group for slot in slots)
+        dynamic = any(slot.by_consumer or slot.by_group or slot.conditional for slot in slots)
         self.fixed = None if dynamic else Collected(slot.run for slot in slots if slot.run is not None)
         every = [slot.run for slot in slots if slot.run is not None]
         for slot in slots:
@@ -154,8 +168,7 @@ class Chains:
             for instance in live
         ]
         everywhere = [run for run in self.runs if run.instance.is_global]
-        #: runs where no route is known: before the router has found one, and when it finds none
-        self.rewrite = tuple(run.rewrite for run in everywhere if run.rewrite is not None)
+        #: whose filters and logs run on requests that no route takes
         self.unrouted = Collected(everywhere)
 
     def of(self, route: Route) -> Chain:

@@ -33,6 +33,8 @@ class KongContext(MessageContext):
     server_name = ""
     #: the plugins whose later phases run, once they are known
     collected: Collected | None = None
+    #: names of the plugins whose conditions held, or that have none, as far as access has come
+    matched_plugins: tuple[str, ...] = ()
     #: where the request goes: scheme, host and port of the service, the path to ask it for, and the Host to say
     upstream_scheme = ""
     upstream_host = ""
@@ -40,7 +42,7 @@ class KongContext(MessageContext):
     upstream_path = ""
     upstream_authority: str | None = None
     path_matched = "/"
-    #: whether anything but the upstream answered, and what: `upstream`, `exit`, `error`
+    #: who answered: `upstream`, `cache` (counts as proxied), `exit` (a plugin), `error` (Kong itself)
     source = "upstream"
     #: monotonic seconds: begin of the request, of the call to the upstream, and of its answer
     started = 0.0
@@ -59,11 +61,17 @@ class KongContext(MessageContext):
         super().__init__(request, deployment, client, variables)
         #: `kong.ctx.plugin` of each instance that wants one
         self.plugin: dict[str, Any] = {}
+        #: headers that plugins set before there is a response (lower-case name → name, value)
+        self.early: dict[str, tuple[str, str]] = {}
 
     @property
     def shared(self) -> dict[str, Any]:
         """`kong.ctx.shared`."""
         return self.variables
+
+    def set_response_header(self, name: str, value: str) -> None:
+        """`kong.response.set_header` in access: the header stands on whatever is answered."""
+        self.early[name.lower()] = (name, value)
 
     def authenticate(self, consumer: Consumer | None, credential: Credential | None) -> None:
         """Say who calls, to later plugins and to the upstream.

@@ -23,9 +23,10 @@ from apiproxy_runtime.gateway.http.errors import (
 from apiproxy_runtime.gateway.http.exchange import Exchange
 from apiproxy_runtime.gateway.http.refusal import Refusal
 from apiproxy_runtime.gateway.http.tls import peer_subject
-from apiproxy_runtime.gateway.observation import Watch
+from apiproxy_runtime.gateway.observation import Watch, observe
 from apiproxy_runtime.kong.answer import JSON_TYPE, Exit, error, error_body, error_message, exit_text
-from apiproxy_runtime.kong.chain import Chain, Collected
+from apiproxy_runtime.kong.chain import Chain, Collected, Run
+from apiproxy_runtime.kong.condition import ConditionError
 from apiproxy_runtime.kong.context import KongContext
 from apiproxy_runtime.kong.model import Route
 from apiproxy_runtime.kong.path import upstream_path
@@ -64,7 +65,6 @@ class KongProgram:
 
     routes: dict[str, RouteProgram]
     deployment: Deployment
-    rewrite: Steps
     unrouted: Collected
 
 
@@ -78,7 +78,7 @@ class KongGateway:
         self.watch: Watch | None = None
         #: called with the context when the answer has been sent
         self.concluded: tuple[Callable[[KongContext], None], ...] = ()
-        self.program = KongProgram({}, Deployment(world=world), (), Collected(()))
+        self.program = KongProgram({}, Deployment(world=world), Collected(()))
         self.background: set[asyncio.Task[Any]] = set()
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
@@ -101,16 +101,18 @@ class KongGateway:
         ctx = self.context(exchange, program)
         collected = program.unrouted
         try:
-            if program.rewrite:
-                ctx.request.body = await read_body(exchange, ctx) if exchange.has_body else b""
-                await run_steps(ctx, program.rewrite, "rewrite")
             match = self.find(ctx)
-            if match is None:
+            routed = program.routes[match.route.id] if match is not None else None
+            if match is not None and routed is not None:
+                enter(ctx, routed, match)
+            if self.watch is not None:
+                observer = self.watch.observer(ctx, exchange)
+                if observer is not None:
+                    observe(ctx, observer)
+            if routed is None:
                 raise error(ctx, 404, "no Route matched with those values")
-            routed = program.routes[match.route.id]
-            enter(ctx, routed, match)
             require_https(ctx, routed.route)
-            if exchange.has_body and not program.rewrite:
+            if exchange.has_body:
                 await take_body(exchange, ctx, routed)
             collected = await run_access(ctx, routed.chain)
             response = await self.proxied(ctx, routed)
@@ -119,6 +121,8 @@ class KongGateway:
             collected = ctx.collected or collected
         except ClientGone:
             return
+        for name, value in ctx.early.values():
+            response.headers.set(name, value)
         ctx.response = response
         ctx.in_response = True
         ctx.phase = PROXY_RESPONSE
@@ -154,8 +158,6 @@ class KongGateway:
         ctx.server_name = server_name(wire.tls)
         if exchange.upgrade_to:
             client.upgrade = exchange.upgrade_to
-        if self.watch is not None:
-            ctx.observer = self.watch.observer(ctx, exchange)
         return ctx
 
     def find(self, ctx: KongContext) -> Match | None:
@@ -205,10 +207,14 @@ class KongGateway:
     def finish_headers(self, ctx: KongContext, response: Message) -> None:
         """What Kong tells the client about itself. Latencies are whole milliseconds."""
         fields = response.headers.fields
-        if ctx.source == "upstream":
-            waited = round((ctx.answered_at - ctx.proxied_at) * 1000)
-            fields["x-kong-upstream-latency"] = ["X-Kong-Upstream-Latency", str(waited)]
-            own = round((ctx.proxied_at - ctx.started) * 1000)
+        if ctx.source in ("upstream", "cache"):
+            proxied_at = ctx.proxied_at
+            if ctx.source == "upstream":
+                waited = round((ctx.answered_at - proxied_at) * 1000)
+                fields["x-kong-upstream-latency"] = ["X-Kong-Upstream-Latency", str(waited)]
+            else:
+                proxied_at = self.world.monotonic()
+            own = round((proxied_at - ctx.started) * 1000)
             fields["x-kong-proxy-latency"] = ["X-Kong-Proxy-Latency", str(own)]
             via = fields.get("via")
             mine = f"1.1 {TOKEN}"
@@ -256,10 +262,13 @@ class KongGateway:
 
     def end(self, ctx: KongContext) -> None:
         """The request is over: whoever watches, or waits for it, is told."""
-        for tell in self.concluded:
-            tell(ctx)
         if ctx.observer is not None:
             ctx.observer.transaction_ends(ctx)
+        for concluded in self.concluded:
+            try:
+                concluded(ctx)
+            except Exception:
+                logger.exception("What is told of ended requests failed")
 
 
 async def run_access(ctx: KongContext, chain: Chain) -> Collected:
@@ -272,22 +281,41 @@ async def run_access(ctx: KongContext, chain: Chain) -> Collected:
         if chain.fixed.access:
             await run_steps(ctx, chain.fixed.access, "access")
         return chain.fixed
-    runs = []
+    runs: list[Run] = []
     answer: Exit | None = None
     for slot in chain.slots:
         run = slot.choose(ctx)
         if run is None:
             continue
-        runs.append(run)
-        if answer is None and run.access is not None:
-            try:
+        try:
+            if run.condition is not None and not holds(ctx, run):
+                continue
+            runs.append(run)
+            ctx.matched_plugins += (run.name,)
+            if answer is None and run.access is not None:
                 await run_steps(ctx, (run.access,), "access" if len(runs) == 1 else "")
-            except Exit as given:
-                answer = given
+        except Exit as given:
+            answer = answer or given
     ctx.collected = Collected(runs)
     if answer is not None:
         raise answer
     return ctx.collected
+
+
+def holds(ctx: KongContext, run: Run) -> bool:
+    """Whether a plugin's condition holds. Raises Exit 500 when it cannot be told."""
+    condition, step = run.condition, run.gate
+    assert condition is not None
+    if ctx.observer is not None:
+        ctx.observer.condition_begins(ctx, step)
+    try:
+        result = condition(ctx)
+    except ConditionError as wrong:
+        logger.error("The condition of %s (%s:%s): %s", step.policy, step.file, step.line, wrong)
+        raise error(ctx, 500, UNEXPECTED) from None
+    if ctx.observer is not None:
+        ctx.observer.condition_ends(ctx, step, result)
+    return result
 
 
 async def run_steps(ctx: KongContext, steps: Steps, phase: str) -> None:

@@ -32,7 +32,6 @@ Edition = Literal["kong", "enterprise", "custom"]
 class Phases:
     """What one instance of a plugin does; each None where it does nothing.
 
-    rewrite        before routing; runs for global instances only
     access         before the upstream is called; may answer by raising `Exit`
     header_filter  changes the head of the response
     body_filter    changes the whole body of the response (it is held for it)
@@ -40,7 +39,6 @@ class Phases:
     reads_body     whether access needs the whole request body
     """
 
-    rewrite: Handler | None = None
     access: Handler | None = None
     header_filter: Handler | None = None
     body_filter: Handler | None = None

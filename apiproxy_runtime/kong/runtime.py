@@ -1,20 +1,21 @@
 """The runtime of one kong.yml: deploys it, all or nothing, and holds what its plugins share.
 
 It has the surface of the bundles' `gateway.runtime.Runtime`: `gateway.handle` answers exchanges, `outgoing` wraps
-every call that leaves, `world` freezes clock and ids, `store` keeps counters and caches, `gateway.watch` observes.
+every call that leaves, `world` freezes clock and ids, `store` keeps counters and caches, `watch` observes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from apiproxy_runtime.bundle.finding import Finding, Findings
-from apiproxy_runtime.gateway.egress import HttpEgress
+from apiproxy_runtime.gateway.egress import HttpEgress, Outgoing, Wrapper
 from apiproxy_runtime.gateway.http.client import HttpClient
+from apiproxy_runtime.gateway.observation import Watch, Watches
 from apiproxy_runtime.kong.balancer import ActiveChecks, Ring
 from apiproxy_runtime.kong.chain import Chains
 from apiproxy_runtime.kong.declarative import read_configuration
@@ -25,7 +26,6 @@ from apiproxy_runtime.kong.router import KongRouter
 from apiproxy_runtime.kong.site import KongServices
 from apiproxy_runtime.kong.tls import contexts
 from apiproxy_runtime.message.context import Deployment
-from apiproxy_runtime.policy.egress import Egress
 from apiproxy_runtime.state.records import Records
 from apiproxy_runtime.state.store import Store, settled
 from apiproxy_runtime.world import World
@@ -51,7 +51,7 @@ class KongRuntime:
         *,
         connect_to: Mapping[str, str] | None = None,
         world: World | None = None,
-        outgoing: Callable[[Egress], Egress] | None = None,
+        outgoing: Wrapper | None = None,
         records: Records | None = None,
         organization: str = "hybrid",
         environment: str = "test",
@@ -64,10 +64,24 @@ class KongRuntime:
         self.gateway = KongGateway(self.router, self.world, records)
         self.client = HttpClient()
         way_out = HttpEgress(self.client, connect_to)
-        self.egress: Egress = outgoing(way_out) if outgoing is not None else way_out
+        self.egress: Outgoing = outgoing(way_out) if outgoing is not None else way_out
         self.checks = ActiveChecks(self.egress)
         self.services = KongServices(self.egress, store, self.world, self.gateway.records, self.gateway.spawn)
         self.configuration = Configuration("")
+        self.watches: tuple[Watch, ...] = ()
+
+    def watch(self, watch: Watch) -> None:
+        """Have the observers that a watch chooses told of requests, until `unwatch`."""
+        if watch not in self.watches:
+            self._watch_with((*self.watches, watch))
+
+    def unwatch(self, watch: Watch) -> None:
+        """End what `watch` began; requests under way keep their observers."""
+        self._watch_with(tuple(other for other in self.watches if other is not watch))
+
+    def _watch_with(self, watches: tuple[Watch, ...]) -> None:
+        self.watches = watches
+        self.gateway.watch = Watches(watches) if len(watches) > 1 else watches[0] if watches else None
 
     def deploy(self, configuration: Configuration, findings: Findings | None = None) -> KongDeployed:
         """Serve exactly this configuration from now on.
@@ -90,7 +104,7 @@ class KongRuntime:
             for route in configuration.routes
         }
         findings.raise_errors()
-        program = KongProgram(routes, self._deployment(None), chains.rewrite, chains.unrouted)
+        program = KongProgram(routes, self._deployment(None), chains.unrouted)
         self.router.replace(configuration.routes)
         self.gateway.program = program
         self.configuration = configuration
