@@ -85,8 +85,6 @@ class TransactionObserver:
         target = ctx.target is not None and ctx.phase.startswith("TARGET")
         place = f"{ctx.deployment.proxy}/{ctx.target.name}" if target and ctx.target else self.endpoint
         self.watch.passes(("flow", (place, ctx.phase, name), "run"))
-        if not target and not self.trace.label and name not in ("PreFlow", "PostFlow"):
-            self.trace.label = f"{self.endpoint} {name}"
 
     def condition_begins(self, ctx: MessageContext, step: Step) -> None:
         """Only the outcome counts."""

@@ -36,13 +36,10 @@ class Trace:
 
     steps       names of the policies or plugins that ran, in order
     touches     what each of them changed
-    visits      flows, routes, fault rules and sides of conditions that were passed (see `coverage`)
     """
 
     steps: list[str] = field(default_factory=list)
     touches: list[Touch] = field(default_factory=list)
-    visits: list[str] = field(default_factory=list)
-    label: str = ""
 
 
 @dataclass(slots=True)

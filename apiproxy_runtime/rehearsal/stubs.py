@@ -159,7 +159,7 @@ class Stubs:
         headers += [
             (field[0], value) for key, field in fields.items() if key not in _DROPPED for value in field[1:]
         ]
-        url = f"{call.url[:slash] if slash >= 0 else call.url.partition('?')[0]}{target}"
+        url = f"{way.scheme}://{way.host_header}{target}"
         return Request(message.verb, url, tuple(headers), body)
 
     # ---- answers
@@ -231,7 +231,11 @@ def fit(recorded: Request, made: Request) -> int:
 
 def same_host(recorded: Request, made: Request) -> bool:
     """Whether both go to one host; a recording that knows no hosts fits any."""
-    return not recorded.host or recorded.host.lower() == made.host.lower()
+    host = recorded.host.lower()
+    if not host or host == made.host.lower():
+        return True
+    port = ":443" if recorded.url.startswith("https") else ":80"
+    return host.removesuffix(port) == made.host.lower().removesuffix(port)
 
 
 def explain(nearest: Request, made: Request) -> str:

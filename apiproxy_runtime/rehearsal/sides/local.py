@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any, Protocol
 
-from apiproxy_runtime.gateway.gateway import Gateway
 from apiproxy_runtime.gateway.http import refusal as refusals
 from apiproxy_runtime.gateway.http.errors import BadBody, BodyTooBig, WireError
+from apiproxy_runtime.gateway.http.exchange import Exchange as WireExchange
 from apiproxy_runtime.gateway.http.refusal import Refusal, Render
 from apiproxy_runtime.rehearsal.arrival import Arrival, wire_of
 from apiproxy_runtime.rehearsal.exchange import Exchange
@@ -21,6 +22,14 @@ logger = logging.getLogger("apiproxy")
 
 #: Real seconds for one case, background work included.
 CASE_SECONDS = 60.0
+
+
+class Gateway(Protocol):
+    """What handles exchanges: of bundles, or of a kong.yml."""
+
+    background: set[asyncio.Task[Any]]
+
+    async def handle(self, exchange: WireExchange) -> None: ...
 
 
 class TellingRecords(Records):

@@ -1,0 +1,111 @@
+"""From the text of `--before` and `--after` to a side."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from apiproxy_runtime.bundle.finding import Findings
+from apiproxy_runtime.cli.workload import Loaded, load
+from apiproxy_runtime.kong.runtime import load_kong
+from apiproxy_runtime.rehearsal.side import Side
+from apiproxy_runtime.rehearsal.sides.bundle import BundleSide
+from apiproxy_runtime.rehearsal.sides.kong import KongSide
+from apiproxy_runtime.rehearsal.sides.live import LiveSide
+from apiproxy_runtime.rehearsal.sides.recorded import RecordedSide
+from apiproxy_runtime.rehearsal.stubs import Policy
+
+_KONG = (".yml", ".yaml", ".json")
+
+
+class BadSide(ValueError):
+    """A side that cannot be made of what was named; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A side, and the hash of what it was made of."""
+
+    side: Side
+    hash: str
+    which: str
+
+
+def make_side(
+    which: str,
+    options: argparse.Namespace,
+    policy: Policy,
+    connect_to: Mapping[str, str],
+    *,
+    twin: bool = False,
+) -> Made:
+    """The side `before` or `after` of the options; `twin` makes the second run of the old one, with another seed.
+
+    Raises BadSide, NoBundleFound, DeployError for a kong.yml that cannot be read.
+    """
+    text = str(getattr(options, which))
+    seed = options.seed + 1 if twin else options.seed
+    if text == "recorded":
+        return Made(RecordedSide(), "", which)
+    if text.startswith(("http://", "https://")):
+        return Made(LiveSide(text, connect_to, options.rate, options.timeout), "", which)
+    paths = [Path(part.strip()) for part in text.split(",") if part.strip()]
+    if not paths:
+        raise BadSide(f"--{which} names nothing: give a bundle, a kong.yml, a URL, or recorded")
+    for path in paths:
+        if not path.exists():
+            raise BadSide(f"--{which}: there is no {path}")
+    if paths[0].suffix.lower() in _KONG:
+        if len(paths) > 1:
+            raise BadSide(f"--{which}: one kong.yml makes a side, not {len(paths)} files")
+        findings = Findings()
+        configuration = load_kong(paths[0], findings)
+        findings.raise_errors()
+        if configuration is None:
+            raise BadSide(f"--{which}: {paths[0]} holds no Kong configuration")
+        digest = hashlib.sha256(paths[0].read_bytes()).hexdigest()[:16]
+        side = KongSide(text, configuration, findings, policy, connect_to, seed, explains=not twin)
+        return Made(side, digest, which)
+    loaded = load(paths, _own(which, options))
+    loaded.findings.raise_errors()
+    bundle_side = BundleSide(
+        text,
+        loaded.bundles,
+        loaded.environment,
+        loaded.test_data,
+        loaded.findings,
+        policy,
+        connect_to,
+        seed,
+        explains=not twin,
+    )
+    return Made(bundle_side, _hash(loaded), which)
+
+
+def make_twin(
+    old: Made, options: argparse.Namespace, policy: Policy, connect_to: Mapping[str, str]
+) -> Made | None:
+    """The old side once more; None when it would say the same anyway, and where asking twice would do harm."""
+    if old.side.kind == "recorded" or (old.side.kind == "live" and options.allow_side_effects):
+        return None
+    return make_side(old.which, options, policy, connect_to, twin=True)
+
+
+def _own(which: str, options: argparse.Namespace) -> argparse.Namespace:
+    """The options with what is said of this side alone in place of what is said of both."""
+    return argparse.Namespace(
+        environment=getattr(options, f"{which}_environment") or options.environment,
+        organization=options.organization,
+        env_dir=getattr(options, f"{which}_env_dir") or options.env_dir,
+    )
+
+
+def _hash(loaded: Loaded) -> str:
+    digest = hashlib.sha256()
+    for bundle in loaded.bundles:
+        for file in sorted(bundle.files):
+            digest.update(file.encode() + b"\0" + bundle.source.read(file) + b"\0")
+    return digest.hexdigest()[:16]

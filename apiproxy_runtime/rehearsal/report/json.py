@@ -1,0 +1,97 @@
+"""The report for programs: one JSON object, cases streamed. `schema` rises when members change their meaning."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any, TextIO
+
+from apiproxy_runtime import __version__
+from apiproxy_runtime.rehearsal.report.words import (
+    causes,
+    face_words,
+    headline,
+    rule_words,
+    severity_name,
+    sides,
+    verdict,
+)
+from apiproxy_runtime.rehearsal.run import Rehearsal
+
+SCHEMA = 1
+
+
+def write(run: Rehearsal, out: TextIO) -> None:
+    """Write the object; the cases come last, one a line."""
+    head = json.dumps(summary(run), ensure_ascii=False, indent=1)
+    out.write(head[:-2] + ',\n "cases": [')
+    separator = "\n"
+    for case in run.journal.cases() if run.journal is not None else ():
+        line = {
+            "id": case.id,
+            "method": case.method,
+            "path": case.path,
+            "before": case.before,
+            "after": case.after,
+            "verdict": case.verdict,
+            "differences": [
+                {
+                    "face": face,
+                    "about": about,
+                    "path": path,
+                    "kind": kind,
+                    "before": before,
+                    "after": after,
+                    "severity": severity,
+                    "rule": rule,
+                    "causeBefore": old_cause,
+                    "causeAfter": new_cause,
+                }
+                for face, about, _, path, kind, before, after, severity, rule, old_cause, new_cause in case.found
+            ],
+        }
+        if case.name:
+            line["name"] = case.name
+        out.write(f"{separator}  {json.dumps(line, ensure_ascii=False)}")
+        separator = ",\n"
+    out.write("\n ]\n}\n")
+
+
+def summary(run: Rehearsal) -> dict[str, Any]:
+    """Everything but the cases."""
+    tally = run.tally
+    return {
+        "schema": SCHEMA,
+        "tool": f"apiproxy-runtime {__version__}",
+        "verdict": verdict(run),
+        "passed": run.passed,
+        "compared": face_words(run),
+        "sides": {which: {"title": title, "about": about} for which, title, about, _ in sides(run)},
+        "totals": {"cases": tally.cases, **tally.verdicts, "skipped": run.skipped},
+        "seconds": round(run.seconds, 3),
+        "differences": [
+            {
+                "headline": headline(group),
+                "severity": severity_name(group),
+                **group.key._asdict(),
+                "causes": causes(group),
+                "cases": group.cases,
+                "times": group.times,
+                "examples": [example._asdict() for example in group.examples],
+            }
+            for group in tally.ordered()
+        ],
+        "accepted": [
+            {"rule": rule, "times": times, "reason": rule_words(run, rule)}
+            for rule, times in tally.rules.items()
+        ],
+        "unusedRules": [rule.id for rule in run.judge.accepted if not rule.used],
+        "expiredRules": [{"id": rule.id, "expired": str(rule.expires)} for rule in run.judge.expired],
+        "misses": tally.misses,
+        "coverage": {
+            which: None
+            if reached is None
+            else [{**asdict(branch), "times": times} for branch, times in reached.branches.items()]
+            for which, _, _, reached in sides(run)
+        },
+    }
