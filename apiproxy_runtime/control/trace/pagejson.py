@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import lru_cache
 from typing import Any
 
 from apiproxy_runtime.control.trace.recorder import Recorder
@@ -17,6 +18,7 @@ from apiproxy_runtime.control.trace.transaction import (
     StepTaken,
     Transaction,
 )
+from apiproxy_runtime.policy.registry import find_policy
 
 _KINDS = {
     FlowEntered: "flow",
@@ -89,6 +91,8 @@ def details(transaction: Transaction) -> dict[str, object]:
             elif part.name == "accesses":
                 value = [_access(access) for access in value]
             told[part.name] = value
+        if isinstance(item, StepTaken):
+            told["family"] = family_of(item.kind)
         return told
 
     return {
@@ -108,6 +112,15 @@ def details(transaction: Transaction) -> dict[str, object]:
         "points": [point(item) for item in transaction.points],
         "messages": messages,
     }
+
+
+@lru_cache(512)
+def family_of(kind: str) -> str:
+    """The family of a policy, by its element; `flow` for what calls shared flows."""
+    if kind in ("FlowHook", "FlowCallout"):
+        return "flow"
+    policy = find_policy(kind)
+    return policy.family if policy is not None else "extension"
 
 
 def holds_text(transaction: Transaction, text: str) -> bool:
