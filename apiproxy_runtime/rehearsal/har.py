@@ -2,7 +2,8 @@
 
 Every entry that is written reads back as the same exchange: methods, URLs, order and multiplicity of headers, and bytes
 of bodies. What HAR has no place for stands in members that begin with `_`, which readers must ignore:
-`_id`, `_session`, `_upstream` (calls, each with HAR's own request and response), `_notes`, `_expect`, `_masked`,
+`_id`, `_session`, `_upstream` (calls, each with HAR's own request and response), `_incomplete` (there may have been
+more calls), `_notes`, `_expect`, `_masked`,
 `_target` (request target of a case without host), `_base64` (a request body that is no text).
 Source: "HTTP Archive (HAR) format" (W3C draft), HAR 1.2 spec.
 """
@@ -83,7 +84,7 @@ def exchange_of(entry: Mapping[str, Any], default_id: str) -> Exchange:
         request=request,
         response=response,
         calls=tuple(_call_of(call, at) for call in entry.get("_upstream", ())),
-        calls_recorded="_upstream" in entry,
+        calls_recorded="_upstream" in entry and not entry.get("_incomplete", False),
         session=str(entry.get("_session", "")),
         at=at,
         millis=_millis(entry.get("time")),
@@ -101,7 +102,7 @@ def request_of(har: Mapping[str, Any]) -> Request:
     if not isinstance(method, str) or not isinstance(url, str) or not method or not url:
         raise ValueError("request.method and request.url must be texts")
     body = _request_body(har, headers)
-    return Request(method, url, headers, body, _version(har.get("httpVersion")))
+    return Request(method, url, headers, body, http_version(har.get("httpVersion")))
 
 
 def response_of(har: Mapping[str, Any] | None) -> Response | None:
@@ -118,7 +119,11 @@ def response_of(har: Mapping[str, Any] | None) -> Response | None:
         else:
             body = _encode(text, next(header_values(headers, "content-type"), content.get("mimeType") or ""))
     return Response(
-        int(har["status"]), headers, body, str(har.get("statusText") or ""), _version(har.get("httpVersion"))
+        int(har["status"]),
+        headers,
+        body,
+        str(har.get("statusText") or ""),
+        http_version(har.get("httpVersion")),
     )
 
 
@@ -161,7 +166,7 @@ def _headers_of(pairs: Iterable[Mapping[str, Any]] | None) -> HeaderPairs:
     )
 
 
-def _version(text: object) -> str:
+def http_version(text: object) -> str:
     """`h2`, `http/2.0`, `HTTP/1.1`, `unknown` in one spelling."""
     name = str(text or "").upper()
     if name in ("H2", "HTTP/2", "HTTP/2.0", "H2C"):
@@ -272,6 +277,8 @@ def entry_of(exchange: Exchange) -> dict[str, Any]:
         entry["_session"] = exchange.session
     if exchange.calls_recorded or exchange.calls:
         entry["_upstream"] = [_har_call(call, exchange.at) for call in exchange.calls]
+    if exchange.calls and not exchange.calls_recorded:
+        entry["_incomplete"] = True
     # always there, so that a reader knows that nothing is to be guessed
     entry["_notes"] = list(exchange.notes)
     if exchange.expectations:
