@@ -5,12 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import errno
 import gc
-import importlib
-import ipaddress
 import logging
-import os
 import signal
 import socket
 import sys
@@ -22,13 +18,16 @@ from apiproxy_runtime.bundle.discover import NoBundleFound
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.finding import DeployError, Finding, Findings
 from apiproxy_runtime.bundle.testdata import TestData, describe
-from apiproxy_runtime.cli.options.serve import DEFAULT_CONTROL_PORT
+from apiproxy_runtime.cli.control import check_control, open_control, print_event, serve_control
 from apiproxy_runtime.cli.trace import TextTrace
 from apiproxy_runtime.cli.watch import watch_files
 from apiproxy_runtime.cli.workers import Share
 from apiproxy_runtime.cli.workload import Loaded, load
 from apiproxy_runtime.control.content import command_line_content
+from apiproxy_runtime.control.events.configuration import read_functions
 from apiproxy_runtime.control.host import Content, Host
+from apiproxy_runtime.control.observe.accesslog import AccessLog
+from apiproxy_runtime.control.observe.reporting import Reporting
 from apiproxy_runtime.control.replica import LocalReplica
 from apiproxy_runtime.control.workers import WorkerReplica, obey
 from apiproxy_runtime.gateway.egress import read_connect_to
@@ -97,10 +96,18 @@ async def serve(
         return runtime
 
     replica = LocalReplica(store, make_runtime)
+    try:
+        reporting = make_reporting(options, replica, connect_to)
+    except (ValueError, OSError) as error:
+        print(f"apiproxy serve: {error}", file=sys.stderr)
+        await replica.close(0)
+        return 2
     if share is not None and share.leader is not None:
-        return await follow(options, replica, share.leader)
+        return await follow(options, reporting, share.leader)
     others = [WorkerReplica(end) for end in share.others] if share is not None else []
-    host = Host(loaded.environment.organization, loaded.environment.name, replica, others)
+    host = Host(
+        loaded.environment.organization, loaded.environment.name, replica, others, strict=options.strict
+    )
     try:
         warnings = await host.start(content_of(loaded, host))
         loaded.findings.raise_errors()
@@ -120,7 +127,24 @@ async def serve(
     if options.check:
         await replica.close(0)
         return 0
-    return await lead(options, host, share is not None)
+    return await lead(options, host, reporting, share is not None)
+
+
+def make_reporting(
+    options: argparse.Namespace, replica: LocalReplica, connect_to: dict[str, str]
+) -> Reporting:
+    """What this process reports of its requests. Raises ValueError, OSError for files that cannot be used."""
+    return Reporting(
+        replica,
+        connect_to=connect_to,
+        metrics=not options.no_control,
+        access_log=(
+            AccessLog(options.access_log, options.access_log_format)
+            if options.access_log and not options.check
+            else None
+        ),
+        functions=read_functions(options.event_hooks) if options.event_hooks else None,
+    )
 
 
 def content_of(loaded: Loaded, host: Host) -> Content:
@@ -141,7 +165,7 @@ def records_folder(options: argparse.Namespace) -> Path | None:
     return Path(path).expanduser().parent / "records" if scheme == "sqlite" and not options.check else None
 
 
-async def lead(options: argparse.Namespace, host: Host, share_port: bool) -> int:
+async def lead(options: argparse.Namespace, host: Host, reporting: Reporting, share_port: bool) -> int:
     """Serve as the process that deploys: with the control port, and watching files."""
     loop = asyncio.get_running_loop()
     tasks: list[asyncio.Task[None]] = []
@@ -157,10 +181,11 @@ async def lead(options: argparse.Namespace, host: Host, share_port: bool) -> int
             )
             await host.here.close(0)
             return 2
+        host.subscribe(print_event)
 
     def started() -> None:
         if control is not None:
-            tasks.append(loop.create_task(serve_control(host, control, options)))
+            tasks.append(loop.create_task(serve_control(host, reporting, control, options)))
         if options.watch:
             tasks.append(
                 loop.create_task(
@@ -173,7 +198,7 @@ async def lead(options: argparse.Namespace, host: Host, share_port: bool) -> int
     if control is not None:
         print(f"Control: {address_of(options.control_host, control.getsockname()[1])}", flush=True)
     try:
-        return await listen(options, host.here, share_port, started)
+        return await listen(options, reporting, share_port, started)
     finally:
         for task in tasks:
             task.cancel()
@@ -181,10 +206,12 @@ async def lead(options: argparse.Namespace, host: Host, share_port: bool) -> int
             control.close()
 
 
-async def follow(options: argparse.Namespace, replica: LocalReplica, leader: socket.socket) -> int:
+async def follow(options: argparse.Namespace, reporting: Reporting, leader: socket.socket) -> int:
     """Serve as a worker that deploys what its leader says; traffic is accepted from the first deploy on."""
     committed = asyncio.Event()
-    obeying = asyncio.get_running_loop().create_task(obey(leader, replica, committed.set))
+    replica = reporting.replica
+    answers = {"tally": reporting.counted}
+    obeying = asyncio.get_running_loop().create_task(obey(leader, replica, committed.set, answers))
     waiting = asyncio.get_running_loop().create_task(committed.wait())
     await asyncio.wait((obeying, waiting), return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
@@ -192,15 +219,16 @@ async def follow(options: argparse.Namespace, replica: LocalReplica, leader: soc
         await replica.close(0)
         return 2
     try:
-        return await listen(options, replica, True, lambda: None)
+        return await listen(options, reporting, True, lambda: None)
     finally:
         obeying.cancel()
 
 
 async def listen(
-    options: argparse.Namespace, replica: LocalReplica, share_port: bool, started: Callable[[], None]
+    options: argparse.Namespace, reporting: Reporting, share_port: bool, started: Callable[[], None]
 ) -> int:
     """Accept traffic until SIGINT or SIGTERM; then let requests in flight finish."""
+    replica = reporting.replica
     server = Server(replica.handle, Limits(), render=render_refusal)
     try:
         await server.start(options.host, options.port, reuse_port=share_port)
@@ -211,6 +239,8 @@ async def listen(
         )
         await replica.close(0)
         return 2
+    reporting.server = server
+    await reporting.start()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -229,57 +259,15 @@ async def listen(
     started()
     await stop.wait()
     await server.stop(GRACE)
+    for runtime in replica.runtimes.values():
+        await runtime.gateway.drain(GRACE)
+    await reporting.close()
     await replica.close(GRACE)
     return 0
 
 
 def address_of(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def check_control(options: argparse.Namespace) -> None:
-    """Raises ValueError for a control port that would be open to others without a token."""
-    if not options.control_token:
-        options.control_token = os.environ.get("APIPROXY_CONTROL_TOKEN", "")
-    if not options.no_control and not options.control_token and not is_loopback(options.control_host):
-        raise ValueError(
-            f"--control-host {options.control_host} lets others deploy: give a --control-token too (or set "
-            "APIPROXY_CONTROL_TOKEN), or keep to 127.0.0.1"
-        )
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def open_control(options: argparse.Namespace) -> socket.socket:
-    """The listening socket of the control port. A default port that is taken gives way to any free one.
-
-    Raises OSError.
-    """
-    family = socket.AF_INET6 if ":" in options.control_host else socket.AF_INET
-    wanted = DEFAULT_CONTROL_PORT if options.control_port is None else options.control_port
-    try:
-        return socket.create_server((options.control_host, wanted), family=family)
-    except OSError as error:
-        if options.control_port is not None or error.errno != errno.EADDRINUSE:
-            raise
-        print(
-            f"Port {wanted} is taken: the control API takes a free one (--control-port names one)",
-            file=sys.stderr,
-        )
-        return socket.create_server((options.control_host, 0), family=family)
-
-
-async def serve_control(host: Host, listening: socket.socket, options: argparse.Namespace) -> None:
-    """Answer the control port until cancelled. Its web server is loaded while traffic is served already."""
-    server = await asyncio.to_thread(importlib.import_module, "apiproxy_runtime.control.server")
-    await server.run(host, listening, token=options.control_token, names=(options.control_host,))
 
 
 async def redeploy(options: argparse.Namespace, host: Host) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from apiproxy_runtime.bundle.finding import DeployError, Finding
 from apiproxy_runtime.control.host import ReplicaGone
 from apiproxy_runtime.control.replica import LocalReplica, Plan
+from apiproxy_runtime.state.store import StoreError
 
 logger = logging.getLogger("apiproxy")
 
@@ -58,6 +59,8 @@ class WorkerReplica:
             raise ReplicaGone(str(error) or type(error).__name__) from None
         if kind == "refused":
             raise DeployError(answer)
+        if kind == "not kept":
+            raise StoreError(f"in a worker: {answer}")
         if kind == "failed":
             raise RuntimeError(f"a worker failed: {answer}")
         return answer
@@ -93,6 +96,8 @@ async def obey(
                 await replica.abort()
         except DeployError as error:
             answer = ("refused", error.findings)
+        except StoreError as error:
+            answer = ("not kept", str(error))
         except Exception as error:
             logger.exception("A deploy failed in a worker")
             answer = ("failed", f"{type(error).__name__}: {error}")

@@ -1,0 +1,80 @@
+"""What `serve` does about its control port: who may have it open, listening, and starting its web server."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import errno
+import importlib
+import ipaddress
+import os
+import socket
+import sys
+
+from apiproxy_runtime.cli.options.serve import DEFAULT_CONTROL_PORT
+from apiproxy_runtime.control.host import DeployEvent, Host
+from apiproxy_runtime.control.observe.reporting import Reporting
+
+TOKEN_VARIABLE = "APIPROXY_CONTROL_TOKEN"
+
+
+def check_control(options: argparse.Namespace) -> None:
+    """Raises ValueError for a control port that would be open to others without a token."""
+    if not options.control_token:
+        options.control_token = os.environ.get(TOKEN_VARIABLE, "")
+    if not options.no_control and not options.control_token and not is_loopback(options.control_host):
+        raise ValueError(
+            f"--control-host {options.control_host} lets others deploy: give a --control-token too (or set "
+            f"{TOKEN_VARIABLE}), or keep to 127.0.0.1"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def open_control(options: argparse.Namespace) -> socket.socket:
+    """The listening socket of the control port. A default port that is taken gives way to any free one.
+
+    Raises OSError.
+    """
+    family = socket.AF_INET6 if ":" in options.control_host else socket.AF_INET
+    wanted = DEFAULT_CONTROL_PORT if options.control_port is None else options.control_port
+    try:
+        return socket.create_server((options.control_host, wanted), family=family)
+    except OSError as error:
+        if options.control_port is not None or error.errno != errno.EADDRINUSE:
+            raise
+        print(
+            f"Port {wanted} is taken: the control API takes a free one (--control-port names one)",
+            file=sys.stderr,
+        )
+        return socket.create_server((options.control_host, 0), family=family)
+
+
+async def serve_control(
+    host: Host, reporting: Reporting, listening: socket.socket, options: argparse.Namespace
+) -> None:
+    """Answer the control port until cancelled. Its web server is loaded while traffic is served already."""
+    server = await asyncio.to_thread(importlib.import_module, "apiproxy_runtime.control.server")
+    observe = await asyncio.to_thread(importlib.import_module, "apiproxy_runtime.control.observe.routes")
+    await server.run(
+        host,
+        listening,
+        token=options.control_token,
+        names=(options.control_host,),
+        more=(observe.area(reporting),),
+    )
+
+
+def print_event(event: DeployEvent) -> None:
+    """A line for what came over the control port, or by a changed file."""
+    noun = "shared flow " if event.kind == "sharedflowbundle" else ""
+    paths = f": {', '.join(event.base_paths)}" if event.base_paths else ""
+    line = f"{event.what.capitalize()} {noun}{event.name} revision {event.revision} in {event.environment}{paths}"
+    print(line, file=sys.stderr if event.what == "refused" else sys.stdout, flush=True)
