@@ -33,6 +33,7 @@ _FIELDS = (
     "llmOperationGroup",
     "graphqlOperationGroup",
     "grpcOperationGroup",
+    "payloadOperationGroup",
     "llmQuota",
     "llmQuotaInterval",
     "llmQuotaTimeUnit",
@@ -111,6 +112,16 @@ class GrpcOperationConfig:
     attributes: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class PayloadOperationConfig:
+    """`operations` are what ParsePayload finds in a body: `tools/list`, `tools/call/NAME`."""
+
+    api_source: str
+    operations: tuple[str, ...]
+    quota: ProductQuota | None
+    attributes: dict[str, str]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Product:
     """Operation groups are None where the product has none; `approval_type` is auto or manual."""
@@ -130,6 +141,7 @@ class Product:
     llm_operation_group: tuple[LLMOperationConfig, ...] | None
     graphql_operation_group: tuple[GraphQLOperationConfig, ...] | None
     grpc_operation_group: tuple[GrpcOperationConfig, ...] | None
+    payload_operation_group: tuple[PayloadOperationConfig, ...] | None
     place: Placed
 
 
@@ -155,6 +167,7 @@ def read_product(entry: Entry, findings: Findings) -> Product | None:
         llm_operation_group=_group(entry, "llmOperationGroup", _llm_operation_config),
         graphql_operation_group=_group(entry, "graphqlOperationGroup", _graphql_operation_config),
         grpc_operation_group=_group(entry, "grpcOperationGroup", _grpc_operation_config),
+        payload_operation_group=_group(entry, "payloadOperationGroup", _payload_operation_config),
         place=Place(entry.file, entry.line, entry.column),
     )
     if product.operation_group and (product.proxies or product.api_resources):
@@ -214,6 +227,16 @@ def _grpc_operation_config(entry: Entry) -> GrpcOperationConfig | None:
     return (
         GrpcOperationConfig(api_source, service, methods, quota, entry.attributes()) if api_source else None
     )
+
+
+def _payload_operation_config(entry: Entry) -> PayloadOperationConfig | None:
+    api_source = entry.name("apiSource")
+    operations = tuple(
+        operation.text("operation")
+        for operation in entry.entries(f"an operation in {entry.noun}", "operations")
+    )
+    quota = _nested_quota(entry, "quota")
+    return PayloadOperationConfig(api_source, operations, quota, entry.attributes()) if api_source else None
 
 
 def _nested_quota(entry: Entry, key: str) -> ProductQuota | None:

@@ -116,7 +116,7 @@ from apiproxy_runtime.state.cache import (
 )
 from apiproxy_runtime.state.catalog import Catalog, Consumer, draw
 from apiproxy_runtime.state.kvm import SCOPES, KeyValueMap, KeyValueMaps
-from apiproxy_runtime.state.operation import Grant
+from apiproxy_runtime.state.operation import PAYLOAD_OPERATION, Grant
 from apiproxy_runtime.state.store import Answer, Store, settled, then
 from apiproxy_runtime.state.tokens import Code, Records, RequestToken, Token, Tokens
 from apiproxy_runtime.state.window import Count
@@ -132,6 +132,7 @@ __all__ = [
     "NATURAL",
     "NUMBER",
     "PAYLOAD",
+    "PAYLOAD_OPERATION",
     "POSITIVE",
     "POST_CLIENT",
     "PROXY_REQUEST",

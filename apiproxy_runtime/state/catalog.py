@@ -98,7 +98,7 @@ class Consumer:
         if call in self._found:
             return self._found[call]
         grant = self._search(ctx, proxy, None)
-        if not any(rule.graphql for rule in self.rules(proxy)):
+        if not any(rule.fits for rule in self.rules(proxy)):
             if len(self._found) >= _REMEMBERED:
                 self._found.clear()
             self._found[call] = grant
@@ -109,7 +109,7 @@ class Consumer:
         for rule in self.rules(proxy):
             if products is not None and rule.grant.product.name not in products:
                 continue
-            if rule.allows(verb, path) and (rule.graphql is None or _graphql_fits(ctx, *rule.graphql)):
+            if rule.allows(verb, path) and (rule.fits is None or rule.fits(ctx.variables)):
                 return rule.grant
         return None
 
@@ -148,16 +148,6 @@ def _problem(app: App, credential: Credential, developer: Developer) -> str:
     if credential.status != "approved":
         return "key"
     return "developer" if developer.status != "active" else ""
-
-
-def _graphql_fits(ctx: MessageContext, operation: str, types: frozenset[str]) -> bool:
-    """What the GraphQL policy found in the request must be what the product lists (GraphQL policy, variables)."""
-    variables = ctx.variables
-    name = variables.get("graphql.operation.name") or variables.get("graphql.operation")
-    kind = variables.get("graphql.operation.operationType") or variables.get("graphql.operationType")
-    if operation not in ("", "*") and operation != name:
-        return False
-    return not types or str(kind or "").upper() in types
 
 
 @dataclass(eq=False)

@@ -9,13 +9,16 @@ behaviour) and REST resource organizations.apiproducts (apiResources, operationG
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from apiproxy_runtime.bundle.product import Product, ProductQuota
 
 #: Says whether a path after the base path is covered; None covers all.
 Covers = Callable[[str], object] | None
+#: Where ParsePayload leaves the operation that it found last, whatever the policy is called.
+PAYLOAD_OPERATION = "parsepayload.operation"
 _WILDCARD = re.compile(r"\*\*|\*")
 
 
@@ -44,12 +47,12 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rule:
-    """One way into a product; `graphql` is the operation and its types when a GraphQL policy must have parsed it."""
+    """One way into a product; `fits` asks a transaction for what a policy has found in its body, where that counts."""
 
     grant: Grant
     covers: Covers
     methods: frozenset[str]
-    graphql: tuple[str, frozenset[str]] | None = None
+    fits: Callable[[Mapping[str, Any]], bool] | None = None
 
     def allows(self, verb: str, path: str) -> bool:
         return (not self.methods or verb in self.methods) and (self.covers is None or bool(self.covers(path)))
@@ -57,7 +60,7 @@ class Rule:
     @property
     def always(self) -> bool:
         """Whether it lets every call to its proxy through."""
-        return not self.methods and self.covers is None and self.graphql is None
+        return not self.methods and self.covers is None and self.fits is None
 
 
 def covers(resource: str) -> Covers:
@@ -92,6 +95,9 @@ def rules_of(product: Product, proxy: str) -> Iterator[Rule]:
     if product.grpc_operation_group is not None:
         grouped = True
         yield from _grpc_operations(product, proxy)
+    if product.payload_operation_group is not None:
+        grouped = True
+        yield from _payload_operations(product, proxy)
     if grouped or (product.proxies and proxy not in product.proxies):
         return
     for resource in product.api_resources or ("",):
@@ -149,7 +155,20 @@ def _graphql_operations(product: Product, proxy: str) -> Iterator[Rule]:
                 quota=config.quota or product.quota,
                 attributes=config.attributes,
             )
-            yield Rule(grant, None, frozenset(), (operation.operation, types))
+            yield Rule(grant, None, frozenset(), _graphql_fits(operation.operation, types))
+
+
+def _graphql_fits(operation: str, types: frozenset[str]) -> Callable[[Mapping[str, Any]], bool]:
+    """What the GraphQL policy found in the request must be what the product lists (GraphQL policy, variables)."""
+
+    def fits(variables: Mapping[str, Any]) -> bool:
+        name = variables.get("graphql.operation.name") or variables.get("graphql.operation")
+        kind = variables.get("graphql.operation.operationType") or variables.get("graphql.operationType")
+        if operation not in ("", "*") and operation != name:
+            return False
+        return not types or str(kind or "").upper() in types
+
+    return fits
 
 
 def _grpc_operations(product: Product, proxy: str) -> Iterator[Rule]:
@@ -161,6 +180,33 @@ def _grpc_operations(product: Product, proxy: str) -> Iterator[Rule]:
                 product, proxy, resource, quota=config.quota or product.quota, attributes=config.attributes
             )
             yield Rule(grant, covers(resource), frozenset())
+
+
+def _payload_operations(product: Product, proxy: str) -> Iterator[Rule]:
+    """What ParsePayload found must be an operation of the product: by its name, or all that begin with `NAME/*`.
+
+    Source: "Manage MCP tool access with API products". That page shows whole names only; `*` is as for GraphQL.
+    """
+    for config in product.payload_operation_group or ():
+        if config.api_source != proxy:
+            continue
+        for operation in config.operations:
+            grant = Grant(
+                product, operation, quota=config.quota or product.quota, attributes=config.attributes
+            )
+            yield Rule(grant, None, frozenset(), _payload_fits(operation))
+
+
+def _payload_fits(operation: str) -> Callable[[Mapping[str, Any]], bool]:
+    whole, start = operation, operation[:-1] if operation.endswith("*") else None
+
+    def fits(variables: Mapping[str, Any]) -> bool:
+        found = variables.get(PAYLOAD_OPERATION)
+        if not isinstance(found, str):
+            return False
+        return found == whole if start is None else found.startswith(start)
+
+    return fits
 
 
 def _verbs(methods: tuple[str, ...]) -> frozenset[str]:

@@ -107,6 +107,9 @@ def test_operation_groups_of_every_kind(write: Write) -> None:
                 "grpcOperationGroup": {
                     "operationConfigs": [{"apiSource": "r", "service": "pkg.Svc", "methods": ["Do"]}]
                 },
+                "payloadOperationGroup": {
+                    "operationConfigs": [{"apiSource": "m", "operations": [{"operation": "tools/list"}]}]
+                },
             }
         ],
     )
@@ -127,6 +130,8 @@ def test_operation_groups_of_every_kind(write: Write) -> None:
         "pkg.Svc",
         ("Do",),
     )
+    assert product.payload_operation_group is not None
+    assert product.payload_operation_group[0].operations == ("tools/list",)
 
 
 def test_developers_and_apps_keep_their_credentials_exactly(write: Write) -> None:

@@ -200,6 +200,35 @@ def test_grpc_operations_are_service_and_method() -> None:
     assert granted(who, "/shop.Orders/Delete", "POST") is None
 
 
+def test_payload_operations_are_what_parse_payload_found() -> None:
+    configs = [
+        {
+            "apiSource": "orders",
+            "operations": [{"operation": "tools/call/get_weather"}],
+            "quota": {"limit": "5", "interval": "1", "timeUnit": "minute"},
+        },
+        {"apiSource": "orders", "operations": [{"operation": "tools/list"}, {"operation": "prompts/*"}]},
+        {"apiSource": "other", "operations": [{"operation": "tools/call/drop"}]},
+    ]
+    who = consumer([{"name": "mcp", "payloadOperationGroup": {"operationConfigs": configs}}])
+    ctx = call("/mcp", "POST")
+    assert who.grant(ctx) is None
+    for operation, covered in {
+        "tools/call/get_weather": True,
+        "tools/list": True,
+        "prompts/get/x": True,
+        "tools/call/get_weather2": False,
+        "tools/call/drop": False,
+    }.items():
+        ctx.variables["parsepayload.operation"] = operation
+        assert (who.grant(ctx) is not None) == covered, operation
+    ctx.variables["parsepayload.operation"] = "tools/call/get_weather"
+    grant = who.grant(ctx)
+    assert grant is not None
+    assert grant.quota is not None
+    assert (grant.name, grant.quota.limit) == ("tools/call/get_weather", 5)
+
+
 def test_token_limits_the_choice_to_its_products() -> None:
     who = consumer([{"name": "a"}, {"name": "b"}])
     grant = who.grant(call("/"), ("b",))

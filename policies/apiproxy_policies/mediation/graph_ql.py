@@ -245,11 +245,8 @@ class GraphQL(Policy):
             )
 
     def _finish(self, ctx: MessageContext, found: Read, reason: str | None) -> None:
-        observer = ctx.observer
         for name, value in documents.variables_of(found.document, found.operation):
             ctx.variables[name] = value
-            if observer is not None:
-                observer.variable_written(name, value, True)
         if reason is not None:
             raise self.fault("VerificationFailed", schema=self.resource_url, reason=reason)
 

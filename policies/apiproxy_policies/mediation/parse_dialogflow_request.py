@@ -79,11 +79,8 @@ class ParseDialogflowRequest(Policy):
                 raise self.fault("ParseFailed", reason="it has none of a WebhookRequest's members")
             session = content.get("sessionInfo")
             parameters = session.get("parameters") if isinstance(session, dict) else None
-            observer = ctx.observer
             for name, value in (*_flat(content), *_top(parameters)):
                 ctx.variables[start + name] = value
-                if observer is not None:
-                    observer.variable_written(start + name, value, True)
 
         return parse_dialogflow_request
 

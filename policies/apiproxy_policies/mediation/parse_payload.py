@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from apiproxy_runtime.policy.api import (
+    PAYLOAD_OPERATION,
     VARIABLE,
     Message,
     MessageContext,
@@ -44,6 +45,7 @@ class ParsePayload(Policy):
     }
     variables = {
         "parsepayload.{policy}.operation": "`tools/list`, `tools/call/NAME`",
+        PAYLOAD_OPERATION: "the same, of the ParsePayload that ran last: what API products are matched with",
         "parsepayload.{policy}.json-rpc.request.method": "the method",
         "parsepayload.{policy}.json-rpc.request.id": "the request's id; not set for a notification",
         "parsepayload.{policy}.json-rpc.request.params.name": "name of the tool, resource or prompt",
@@ -80,11 +82,6 @@ class ParsePayload(Policy):
         start = f"parsepayload.{self.name}"
         rpc = f"{start}.json-rpc.request"
 
-        def put(ctx: MessageContext, name: str, value: object) -> None:
-            ctx.variables[name] = value
-            if ctx.observer is not None:
-                ctx.observer.variable_written(name, value, True)
-
         def parse_payload(ctx: MessageContext) -> None:
             message = get(ctx)
             if message.__class__ is not Message:
@@ -98,16 +95,18 @@ class ParsePayload(Policy):
                 return
             params = content.get("params")
             named = params.get("name") if isinstance(params, dict) else None
-            put(ctx, f"{start}.operation", f"{method}/{named}" if isinstance(named, str) else method)
-            put(ctx, f"{rpc}.method", method)
+            variables = ctx.variables
+            operation = f"{method}/{named}" if isinstance(named, str) else method
+            variables[f"{start}.operation"] = variables[PAYLOAD_OPERATION] = operation
+            variables[f"{rpc}.method"] = method
             if content.get("id") is not None:
-                put(ctx, f"{rpc}.id", content["id"])
+                variables[f"{rpc}.id"] = content["id"]
             for name, value in params.items() if isinstance(params, dict) else ():
                 if name == "arguments" and isinstance(value, dict):
                     for key, each in value.items():
-                        put(ctx, f"{rpc}.params.arguments.{key}", _plain(each))
+                        variables[f"{rpc}.params.arguments.{key}"] = _plain(each)
                 else:
-                    put(ctx, f"{rpc}.params.{name}", _plain(value))
+                    variables[f"{rpc}.params.{name}"] = _plain(value)
 
         return parse_payload
 

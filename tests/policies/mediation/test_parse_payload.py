@@ -59,6 +59,7 @@ async def test_a_call_of_a_tool():
     request_start = f"{start}.json-rpc.request"
     assert ctx.variables == {
         f"{start}.operation": "tools/call/get_weather",
+        "parsepayload.operation": "tools/call/get_weather",
         f"{request_start}.method": "tools/call",
         f"{request_start}.id": "x",
         f"{request_start}.params.name": "get_weather",
