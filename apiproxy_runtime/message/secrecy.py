@@ -6,6 +6,7 @@ whether they are written with `-`, `_` or neither.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import unquote_plus
 
 #: What stands in place of a secret (the word of Kong's request logs).
@@ -58,6 +59,7 @@ _NAMES = frozenset(
 _IGNORED = str.maketrans("", "", "-_")
 
 
+@lru_cache(8192)
 def is_secret(name: str, more: frozenset[str] = frozenset()) -> bool:
     """Whether a header or parameter of that name is taken for a secret; `more` holds names in lower case."""
     lower = name.lower()

@@ -8,7 +8,7 @@ import io
 import json
 import socket
 import zipfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,8 @@ import aiohttp
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.testdata import TestData
 from apiproxy_runtime.control.host import Content, DeployEvent, Host
+from apiproxy_runtime.control.observe.reporting import Reporting
+from apiproxy_runtime.control.observe.routes import area
 from apiproxy_runtime.control.replica import LocalReplica
 from apiproxy_runtime.control.server import run
 from apiproxy_runtime.gateway.gateway import render_refusal
@@ -98,6 +100,7 @@ class ControlHouse:
     traffic: str
     control: str
     session: aiohttp.ClientSession
+    reporting: Reporting
     events: list[DeployEvent] = field(default_factory=list)
 
     async def ask(self, method: str, path: str, **options: Any) -> Reply:
@@ -126,6 +129,7 @@ async def control_house(
     organization: str = "hybrid",
     environment: str = "test",
     strict: bool = False,
+    reports: Callable[[LocalReplica], Reporting] = Reporting,
 ) -> AsyncIterator[ControlHouse]:
     """A host with both ports open, in this process."""
     store = open_store(state)
@@ -134,15 +138,20 @@ async def control_house(
         return Runtime(of, TestData(), store)
 
     replica = LocalReplica(store, make_runtime)
+    reporting = reports(replica)
     host = Host(organization, environment, replica, strict=strict)
     await host.start(content or Content())
     server = Server(replica.handle, Limits(), render=render_refusal)
     await server.start("127.0.0.1", 0)
+    reporting.server = server
+    await reporting.start()
     listening = socket.create_server(("127.0.0.1", 0))
     control = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    serving = asyncio.get_running_loop().create_task(run(host, listening, token=token, names=names))
+    serving = asyncio.get_running_loop().create_task(
+        run(host, listening, token=token, names=names, more=(area(reporting),))
+    )
     async with aiohttp.ClientSession() as session:
-        house = ControlHouse(host, f"http://127.0.0.1:{server.port}", control, session)
+        house = ControlHouse(host, f"http://127.0.0.1:{server.port}", control, session, reporting)
         host.subscribe(house.events.append)
         try:
             yield house
@@ -151,4 +160,5 @@ async def control_house(
             with contextlib.suppress(asyncio.CancelledError):
                 await serving
             await server.stop(1)
+            await reporting.close(0.2)
             await replica.close(1)

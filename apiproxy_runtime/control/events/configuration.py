@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
 from apiproxy_runtime.control.events.handlers.function import load
 from apiproxy_runtime.control.events.handlers.handler import Function
 
 
 def read_functions(path: Path) -> dict[str, Function]:
     """The functions of a configuration file, YAML or JSON. Raises ValueError with a sentence for the command line."""
+    import yaml  # for those alone who have such a file
+
     try:
         document = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
 from apiproxy_runtime.policy.events import EventKind
 from apiproxy_runtime.policy.registry import all_policies
+
+logger = logging.getLogger("apiproxy")
 
 _DEPLOYMENT = ("organization", "environment", "kind", "name", "revision", "base_paths")
 _PLACE = ("environment", "kind", "name")
@@ -89,8 +92,15 @@ BUILT_IN = (DEPLOYED, UPDATED, UNDEPLOYED, REFUSED, RAISED, LOGGED, TARGET_HEALT
 
 
 def of_policies() -> list[EventKind]:
-    """The events of all installed policies. Imports every one of them, which takes a second: run it in a thread."""
-    return [kind for policy in all_policies() for kind in policy.events]
+    """The events of all installed policies. Imports every one of them, which takes a second: run it in a thread.
+
+    A package that cannot be imported is no reason to show nothing: what is deployed is published all the same.
+    """
+    try:
+        return [kind for policy in all_policies() for kind in policy.events]
+    except Exception:
+        logger.exception("An installed package of policies cannot be imported")
+        return []
 
 
 def shown(kind: EventKind) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -13,50 +13,50 @@ from prometheus_client.registry import Collector
 from apiproxy_runtime import __version__
 from apiproxy_runtime.control.observe.tally import BOUNDS, Counter, Histogram, Tally
 
-_COUNTERS = (
+_COUNTERS: tuple[tuple[str, str, tuple[str, ...], Callable[[Tally], Counter]], ...] = (
     (
-        "requests",
         "apiproxy_requests",
         "Requests by proxy, method and status; 499: the client left before",
         ("environment", "proxy", "method", "status"),
+        Tally.requests,
     ),
     (
-        "faults",
         "apiproxy_faults",
         "Requests that ended in the error flow, by the policy that raised the fault",
         ("environment", "proxy", "policy", "fault"),
+        lambda tally: tally.faults,
     ),
     (
-        "limits",
         "apiproxy_limits_exceeded",
         "Messages refused by Quota (source quota) and SpikeArrest (source spike-arrest) policies",
         ("source", "environment", "proxy", "policy"),
+        lambda tally: tally.limits,
     ),
     (
-        "unmatched",
         "apiproxy_requests_unmatched",
         "Requests that fitted no base path",
         ("environment",),
+        lambda tally: tally.unmatched,
     ),
     (
-        "hooks",
         "apiproxy_event_hook_events",
         "Events of a hook that were delivered, retried, dropped, or suppressed as repetitions",
         ("hook", "outcome"),
+        lambda tally: tally.hooks,
     ),
 )
-_HISTOGRAMS = (
+_HISTOGRAMS: tuple[tuple[str, str, tuple[str, ...], Callable[[Tally], Histogram]], ...] = (
     (
-        "durations",
         "apiproxy_request_duration_seconds",
         "From the first byte of a request to the last of its answer",
         ("environment", "proxy"),
+        Tally.durations,
     ),
     (
-        "targets",
         "apiproxy_target_duration_seconds",
         "From the sending of the request to a target to its answer",
         ("environment", "proxy", "target"),
+        Tally.targets,
     ),
 )
 
@@ -76,10 +76,10 @@ class _Tallied(Collector):
     def collect(self) -> Iterable[Metric]:
         tally, deploys = self._tally, self._deploys
         yield _gauge("apiproxy_build", "The version of the runtime", ("version",), {(__version__,): 1})
-        for name, metric, text, names in _COUNTERS:
-            yield _counter(metric, text, names, getattr(tally, name))
-        for name, metric, text, pair in _HISTOGRAMS:
-            yield _histogram(metric, text, pair, getattr(tally, name))
+        for metric, text, names, counted in _COUNTERS:
+            yield _counter(metric, text, names, counted(tally))
+        for metric, text, pair, measured in _HISTOGRAMS:
+            yield _histogram(metric, text, pair, measured(tally))
         text = "Requests that have begun and not ended"
         yield _gauge("apiproxy_requests_in_flight", text, (), {(): tally.in_flight})
         text = "Events of a hook that wait for their delivery"

@@ -30,6 +30,9 @@ logger = logging.getLogger("apiproxy")
 #: Seconds between two looks at the store for hooks that another process made.
 PAUSE = 2.0
 
+#: Seconds that events get to be delivered when the process stops.
+GRACE = 2.0
+
 #: The header of our own webhooks.
 MARKER = "x-apiproxy-event-hook"
 
@@ -100,7 +103,7 @@ class Reporting:
             except StoreError as error:
                 logger.warning("Event hooks cannot be read: %s", error)
 
-    async def close(self, grace: float) -> None:
+    async def close(self, grace: float = GRACE) -> None:
         """Give events that wait `grace` seconds, and write what is left of the access log."""
         if self._polling is not None:
             self._polling.cancel()

@@ -23,18 +23,20 @@ BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0
 
 _METHODS = frozenset(method.value for method in HTTPMethod)
 
+_BUCKETS = len(BOUNDS) + 1
+
 Counter = dict[tuple[str, ...], int]
 #: Counts of the buckets, then the sum of all durations.
 Histogram = dict[tuple[str, ...], list[float]]
+#: Two histograms behind each other: of whole requests, and of the calls of their targets.
+Cells = dict[tuple[str, str, str, int, str], list[float]]
 
 
 @dataclass(slots=True)
 class Tally:
     """The numbers of one process, or of several added up. Keys:
 
-    requests   environment, proxy, method, status
-    durations  environment, proxy
-    targets    environment, proxy, TargetEndpoint
+    cells      environment, proxy, method, status, TargetEndpoint (empty without one)
     faults     environment, proxy, policy, fault name
     limits     source of the event, environment, proxy, policy
     unmatched  environment
@@ -42,9 +44,7 @@ class Tally:
     waiting    id
     """
 
-    requests: Counter = field(default_factory=dict)
-    durations: Histogram = field(default_factory=dict)
-    targets: Histogram = field(default_factory=dict)
+    cells: Cells = field(default_factory=dict)
     faults: Counter = field(default_factory=dict)
     limits: Counter = field(default_factory=dict)
     unmatched: Counter = field(default_factory=dict)
@@ -53,43 +53,68 @@ class Tally:
     in_flight: int = 0
 
     def concluded(self, ctx: MessageContext) -> None:
-        """Count a transaction that has ended."""
+        """Count a transaction that has ended: one look-up, since every request passes here."""
         client, fault, deployment, target = ctx.client, ctx.fault, ctx.deployment, ctx.target
         sent = client.sent_end
-        if sent:
-            answer = ctx.error if fault is not None else ctx.response
-            status = answer.status if answer is not None else CLIENT_GONE
-            seconds = sent - client.received_start
+        answer = ctx.error if fault is not None else ctx.response
+        if sent and answer is not None:
+            status = answer.status
         else:
-            status, seconds = CLIENT_GONE, ctx.world.now() - client.received_start
-        environment, proxy, method = deployment.environment, deployment.proxy, ctx.request.verb
-        requests = self.requests
-        key = (environment, proxy, method, str(status))
-        if key in requests:
-            requests[key] += 1
-        else:
-            add(requests, (environment, proxy, method if method in _METHODS else OTHER, str(status)), 1)
-        observe(self.durations, (environment, proxy), seconds)
-        if target is not None and target.received_end:
-            observe(self.targets, (environment, proxy, target.name), target.received_end - target.sent_start)
+            status, sent = CLIENT_GONE, sent or ctx.world.now()
+        called = target.name if target is not None and target.received_end else ""
+        key = (deployment.environment, deployment.proxy, ctx.request.verb, status, called)
+        cell = self.cells.get(key)
+        if cell is None:
+            cell = self._cell(*key)
+        seconds = sent - client.received_start
+        cell[bisect_left(BOUNDS, seconds)] += 1
+        cell[_BUCKETS] += seconds
+        if called and target is not None:
+            seconds = target.received_end - target.sent_start
+            cell[_BUCKETS + 1 + bisect_left(BOUNDS, seconds)] += 1
+            cell[-1] += seconds
         if fault is not None:
-            add(self.faults, (environment, proxy, fault.policy or "", fault.name), 1)
+            key_of_fault = (deployment.environment, deployment.proxy, fault.policy or "", fault.name)
+            add(self.faults, key_of_fault, 1)
+
+    def _cell(self, environment: str, proxy: str, method: str, status: int, target: str) -> list[float]:
+        key = (environment, proxy, method if method in _METHODS else OTHER, status, target)
+        if key not in self.cells and len(self.cells) >= MOST:
+            key = (OTHER, OTHER, OTHER, 0, OTHER)
+        return self.cells.setdefault(key, [0.0] * (2 * _BUCKETS + 2))
 
     def exceeded(self, kind: EventKind, data: Data) -> None:
         """Count a refused message: a listener to `quota` and `spike-arrest`."""
         key = (kind.source, str(data.get("environment")), str(data.get("proxy")), str(data.get("policy")))
         add(self.limits, key, 1)
 
+    def requests(self) -> Counter:
+        """Environment, proxy, method, status → how many."""
+        found: Counter = {}
+        for (environment, proxy, method, status, _), cell in self.cells.items():
+            key = (environment, proxy, method, str(status) if status else OTHER)
+            found[key] = found.get(key, 0) + int(sum(cell[:_BUCKETS]))
+        return found
 
-def observe(histogram: Histogram, key: tuple[str, ...], seconds: float) -> None:
-    """Put a duration into its bucket."""
-    buckets = histogram.get(key)
-    if buckets is None:
-        if len(histogram) >= MOST:
-            key = (OTHER,) * len(key)
-        buckets = histogram.setdefault(key, [0.0] * (len(BOUNDS) + 2))
-    buckets[bisect_left(BOUNDS, seconds)] += 1
-    buckets[-1] += seconds
+    def durations(self) -> Histogram:
+        """Environment, proxy → durations of requests."""
+        found: Histogram = {}
+        for key, cell in self.cells.items():
+            _gather(found, key[:2], cell[: _BUCKETS + 1])
+        return found
+
+    def targets(self) -> Histogram:
+        """Environment, proxy, TargetEndpoint → durations of the calls."""
+        found: Histogram = {}
+        for key, cell in self.cells.items():
+            if key[4]:
+                _gather(found, (*key[:2], key[4]), cell[_BUCKETS + 1 :])
+        return found
+
+
+def _gather(histogram: Histogram, key: tuple[str, ...], numbers: list[float]) -> None:
+    before = histogram.get(key)
+    histogram[key] = numbers if before is None else [a + b for a, b in zip(before, numbers, strict=True)]
 
 
 def add(counter: Counter, key: tuple[str, ...], amount: int) -> None:
@@ -102,16 +127,14 @@ def total(tallies: Iterable[Tally]) -> Tally:
     """The sum of the tallies of several processes."""
     whole = Tally()
     for tally in tallies:
-        for name in ("requests", "faults", "limits", "unmatched", "hooks", "waiting"):
+        for name in ("faults", "limits", "unmatched", "hooks", "waiting"):
             counter: Counter = getattr(whole, name)
             for key, amount in getattr(tally, name).items():
                 counter[key] = counter.get(key, 0) + amount
-        for name in ("durations", "targets"):
-            histogram: Histogram = getattr(whole, name)
-            for key, buckets in getattr(tally, name).items():
-                before = histogram.get(key)
-                histogram[key] = (
-                    list(buckets) if before is None else [a + b for a, b in zip(before, buckets, strict=True)]
-                )
+        for place, cell in tally.cells.items():
+            before = whole.cells.get(place)
+            whole.cells[place] = (
+                list(cell) if before is None else [a + b for a, b in zip(before, cell, strict=True)]
+            )
         whole.in_flight += tally.in_flight
     return whole
