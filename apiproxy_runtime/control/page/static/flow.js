@@ -105,7 +105,7 @@ function bar(row, total) {
 }
 
 function head(details, on) {
-  const download = (form, text) => h("a", { class: "button", href: `/trace/transactions/${details.id}/${form}`, download: "", text });
+  const download = (form, text) => h("a", { href: `/trace/transactions/${details.id}/${form}`, download: "", text });
   return h(
     "div",
     { class: "head" },

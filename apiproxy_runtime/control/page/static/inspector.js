@@ -94,7 +94,7 @@ function variables(point) {
           { class: "block" },
           h("h3", { text: "Written" }),
           h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col", text: "Variable" }), h("th", { scope: "col", text: "Before" }), h("th", { scope: "col", text: "After" }))),
-            h("tbody", {}, written.map((access) => h("tr", { class: access.done ? "" : "refused-write" }, h("th", { scope: "row" }, access.name, access.done ? null : h("span", { class: "said", text: "not writable here" })), h("td", {}, value(access.before)), h("td", {}, access.action === "remove" ? h("span", { class: "unset", text: "removed" }) : value(access.value)))))),
+            h("tbody", {}, written.map((access) => h("tr", { class: access.done ? "" : "refused-write" }, h("th", { scope: "row" }, access.name, access.done ? null : h("span", { class: "said", text: "not writable here" })), h("td", {}, value(access.before)), h("td", {}, access.action === "remove" && access.before !== null ? h("span", { class: "unset", text: "removed" }) : value(access.value)))))),
         )
       : null,
     read.length
