@@ -2,7 +2,8 @@
 
 A catalog never changes: whoever has new test data makes a new one and puts it in the old one's place
 (`services.catalog = …`). Ids that the data does not give are derived from the names, so that every worker and every
-start agrees on them. An app without credentials gets a key and a secret that are drawn once and kept in the store.
+start agrees on them. An app without credentials gets a key and a secret that are drawn once and kept in the store,
+sealed as all secrets are.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from apiproxy_runtime.bundle.product import Product
 from apiproxy_runtime.bundle.testdata import TestData
 from apiproxy_runtime.message.context import MessageContext
 from apiproxy_runtime.state.operation import Grant, Rule, covers, rules_of
-from apiproxy_runtime.state.store import Answer, Store, settled
+from apiproxy_runtime.state.secret import secret_key
+from apiproxy_runtime.state.store import Answer, Store, StoreError, settled
 from apiproxy_runtime.world import World
 
 #: Names beneath this one are the derived ids; the value itself means nothing.
@@ -245,15 +247,22 @@ async def _load(test_data: TestData, store: Store, organization: str, environmen
 
 async def _drawn(app: App, store: Store, organization: str) -> Credential:
     space, name = f"app-keys/{organization}", f"{app.developer}\0{app.name}"
+    secret = secret_key(store)
+    place = f"{space}\0{name}"
     stored = await settled(store.get(space, name))
     if stored is None:
         world = store.world
         drawn = json.dumps(
             {"key": draw(world, 48), "secret": draw(world, 64), "issued": int(world.now() * 1000)}
         )
+        content = drawn if secret is None else secret.seal(drawn, place)
         # another worker may have been faster; then its key counts
-        await settled(store.compare_and_set(space, name, None, drawn, durable=True))
-        stored = await settled(store.get(space, name)) or drawn
+        await settled(store.compare_and_set(space, name, None, content, durable=True))
+        stored = await settled(store.get(space, name)) or content
+    if isinstance(stored, bytes):
+        if secret is None:
+            raise StoreError(f"the keys of the app {app.name} were stored with a key that is gone")
+        stored = secret.unseal(stored, place)
     record = json.loads(stored)
     expires = record["issued"] + app.key_expires_in if app.key_expires_in > 0 else -1
     return Credential(
