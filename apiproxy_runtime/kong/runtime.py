@@ -42,6 +42,7 @@ class KongDeployed:
 class KongRuntime:
     """Serves one kong.yml. Make it inside a running event loop.
 
+    callout_seconds  of external-callout and service-callout: to connect, and for the whole call
     outgoing  wraps the way out of this process (stubs, recording); every call of plugins and to upstreams passes it
     """
 
@@ -55,6 +56,7 @@ class KongRuntime:
         records: Records | None = None,
         organization: str = "hybrid",
         environment: str = "test",
+        callout_seconds: tuple[float, float] = (5.0, 10.0),
     ) -> None:
         self.world = world or World()
         self.store = store

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from apiproxy_runtime.kong.context import KongContext
@@ -17,18 +18,27 @@ from apiproxy_runtime.world import World
 
 logger = logging.getLogger("apiproxy")
 
+#: Callouts of plugins that nobody waits for.
+AT_ONCE = 64
+
 Spawn = Callable[[Coroutine[Any, Any, Any]], object]
 
 
 @dataclass(frozen=True, slots=True)
 class KongServices:
-    """What all plugins of a runtime share."""
+    """What all plugins of a runtime share.
+
+    callouts         lets so many callouts that nobody waits for run at once; the others stand in line
+    callout_seconds  of external-callout and service-callout: to connect, and for the whole call
+    """
 
     egress: Egress
     store: Store
     world: World
     records: Records
     spawn: Spawn
+    callouts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    callout_seconds: tuple[float, float] = (5.0, 10.0)
 
     async def send(self, ctx: KongContext, call: Call) -> Message:
         """Make a call that belongs to a request; whoever watches it is told. Raises CallFailed."""
