@@ -20,9 +20,9 @@ from apiproxy_runtime.kong.convert.coverage import Coverage
 from apiproxy_runtime.kong.convert.emit import Note, Noted, Tree, emit
 from apiproxy_runtime.kong.convert.matcher import METHODS
 from apiproxy_runtime.kong.convert.merge import merge
-from apiproxy_runtime.kong.convert.outcome import Config, Edition, Landscape, Plugin, Row
+from apiproxy_runtime.kong.convert.outcome import Attachment, Config, Edition, Landscape, Plugin, Row
 from apiproxy_runtime.kong.convert.paths import SLASH, literal, regex
-from apiproxy_runtime.kong.convert.registry import canonical
+from apiproxy_runtime.kong.convert.registry import canonical, outcome_of
 from apiproxy_runtime.kong.convert.routes import Endpoint
 from apiproxy_runtime.kong.convert.targets import Target, convert_target, from_url
 
@@ -318,7 +318,28 @@ def _leftovers(bundle: Bundle, document: _Document) -> None:
     """Policies that no flow runs, resources, and targets that nothing leads to: each gets its row."""
     seen = {(row.proxy, row.name) for row in document.coverage.of_kind("policy")}
     for policy in bundle.policies.values():
-        if (bundle.name, policy.name) not in seen:
+        if (bundle.name, policy.name) in seen:
+            continue
+        if policy.name in _shared_steps(bundle):
+            site = Attachment(policy, bundle, bundle, "request", document.landscape, {})
+            found = outcome_of(site)
+            kong = tuple(f"plugin {plugin.name}" for plugin in found.plugins)
+            document.coverage.note(
+                Row(
+                    "policy",
+                    policy.name,
+                    policy.element,
+                    policy.node,
+                    found.verdict,
+                    found.reason,
+                    kong,
+                    found.lost,
+                    found.differences,
+                    found.cases,
+                    bundle.name,
+                )
+            )
+        else:
             document.coverage.note(
                 Row(
                     "policy",
@@ -363,6 +384,11 @@ def _leftovers(bundle: Bundle, document: _Document) -> None:
                 proxy=bundle.name,
             )
         )
+
+
+def _shared_steps(bundle: Bundle) -> set[str]:
+    """The policies that the shared flows of the bundle run, whoever calls them."""
+    return {step.policy for flow in bundle.shared_flows for step in flow.steps}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,22 @@
+"""Numbers of Apigee X that a bundle can exceed. Source: docs.cloud.google.com/apigee, "Limits"."""
+
+DOCS = "https://docs.cloud.google.com/apigee/docs/api-platform/reference/limits"
+BUNDLE_BYTES = 15 * 1024 * 1024
+RESOURCE_BYTES = 15 * 1024 * 1024
+PROXY_ENDPOINTS = 10
+FLOWS = 200
+TARGET_ENDPOINTS = 1_000
+TARGET_TIMEOUT_MS = 300_000
+CACHE_SECONDS = (180, 30 * 86_400)
+PROPERTY_SET_BYTES = 110 * 1024
+PROPERTY_SETS = 50
+ACCESS_TOKEN_SECONDS = 180
+REFRESH_TOKEN_SECONDS = 86_400
+ATTRIBUTES = 18
+SPIKE_ARREST = {"ps": 4_000, "pm": 240_000}
+QUOTA_SYNC_SECONDS = 10
+PRODUCT_PATHS = 25
+PRODUCT_OPERATIONS = 50
+KVM_KEY_BYTES = 2 * 1024
+KVM_VALUE_BYTES = 10 * 1024
+URL_BYTES = 10 * 1024
