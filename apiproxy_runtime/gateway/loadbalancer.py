@@ -7,14 +7,24 @@ without a monitor, for five minutes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from apiproxy_runtime.bundle.model import LoadBalancer
+from apiproxy_runtime.policy.events import EventKind
 from apiproxy_runtime.world import World
 
 #: Seconds after which a server without a health monitor is tried again.
 REST = 300.0
+
+#: What is told when a server is taken out (`unhealthy`), and when it is back in use (`healthy`).
+TARGET_HEALTH = EventKind(
+    "targets",
+    "health",
+    ("environment", "proxy", "target_server", "host", "port", "health", "failures"),
+    ("proxy", "target_server", "health"),
+    "A target server was taken out of its load balancer, or put back",
+)
 
 
 @dataclass(slots=True)
@@ -31,11 +41,20 @@ class ServerState:
 
 
 class Balance:
-    """The state of one LoadBalancer element, shared by the transactions that go through it."""
+    """The state of one LoadBalancer element, shared by the transactions that go through it.
+
+    changed  told of a server that is taken out or put back
+    """
 
     def __init__(
-        self, balancer: LoadBalancer, enabled: frozenset[str], world: World, monitored: bool
+        self,
+        balancer: LoadBalancer,
+        enabled: frozenset[str],
+        world: World,
+        monitored: bool,
+        changed: Callable[[ServerState], None] = lambda server: None,
     ) -> None:
+        self.changed = changed
         self.algorithm = balancer.algorithm
         self.max_failures = balancer.max_failures
         self.retry = balancer.retry_enabled and len(balancer.servers) > 1
@@ -69,6 +88,7 @@ class Balance:
             return True
         if not self.monitored and self.world.monotonic() >= server.out_until:
             server.out_until, server.failures = 0.0, 0
+            self.changed(server)
             return True
         return False
 
@@ -89,8 +109,13 @@ class Balance:
         """Count a failure; the server is taken out when it has had too many."""
         server.failures += 1
         if 0 < self.max_failures <= server.failures:
+            was_in_use = not server.out_until
             server.out_until = self.world.monotonic() + REST
+            if was_in_use:
+                self.changed(server)
 
     def succeeded(self, server: ServerState) -> None:
         server.failures = 0
-        server.out_until = 0.0
+        if server.out_until:
+            server.out_until = 0.0
+            self.changed(server)

@@ -14,7 +14,7 @@ from apiproxy_runtime.bundle.model import HTTPTargetConnection
 from apiproxy_runtime.bundle.targetserver import TargetServer
 from apiproxy_runtime.gateway.compression import force_encoding
 from apiproxy_runtime.gateway.egress import Outgoing
-from apiproxy_runtime.gateway.loadbalancer import Balance, ServerState
+from apiproxy_runtime.gateway.loadbalancer import TARGET_HEALTH, Balance, ServerState
 from apiproxy_runtime.gateway.sslinfo import compile_tls
 from apiproxy_runtime.message.context import MessageContext, TargetCall
 from apiproxy_runtime.message.fault import Fault
@@ -339,7 +339,29 @@ def _balance(connection: HTTPTargetConnection, site: Site) -> tuple[Balance | No
     enabled = frozenset(name for name, server in servers.items() if server.enabled)
     monitor = connection.health_monitor
     monitored = monitor is not None and monitor.is_enabled
-    return Balance(balancer, enabled, site.world, monitored), servers
+    return Balance(balancer, enabled, site.world, monitored, _tell_health(site, servers)), servers
+
+
+def _tell_health(site: Site, servers: dict[str, TargetServer]) -> Callable[[ServerState], None]:
+    """What emits the event of a server that is taken out or put back."""
+    emit, deployment = site.emitter(TARGET_HEALTH), site.deployment
+
+    def tell(state: ServerState) -> None:
+        if emit:
+            server = servers[state.name]
+            emit(
+                {
+                    "environment": deployment.environment,
+                    "proxy": deployment.proxy,
+                    "target_server": state.name,
+                    "host": server.host,
+                    "port": server.port,
+                    "health": "unhealthy" if state.out_until else "healthy",
+                    "failures": state.failures,
+                }
+            )
+
+    return tell
 
 
 def base_path_of(url: str | None) -> str | None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
+from apiproxy_runtime.gateway.loadbalancer import TARGET_HEALTH
 from apiproxy_runtime.policy.events import EventKind
 from apiproxy_runtime.policy.registry import all_policies
 
@@ -78,14 +79,6 @@ LOGGED = EventKind(
     ),
     ("consumer", "ip", "service"),
     "Run an event for a request",
-)
-
-TARGET_HEALTH = EventKind(
-    "targets",
-    "health",
-    ("environment", "proxy", "target_server", "health", "failures"),
-    ("proxy", "target_server", "health"),
-    "A target server was taken out of its load balancer, or put back",
 )
 
 BUILT_IN = (DEPLOYED, UPDATED, UNDEPLOYED, REFUSED, RAISED, LOGGED, TARGET_HEALTH)

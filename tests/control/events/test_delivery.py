@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from apiproxy_runtime.bundle.environment import Environment
+from apiproxy_runtime.bundle.finding import Place
+from apiproxy_runtime.bundle.targetserver import TargetServer
 from apiproxy_runtime.policy.events import EventKind
 from tests.control.events.stage import Stage, echoes, fails, stage, until
-from tests.house import proxy, steps, write_bundle
+from tests.house import proxy, steps, target, write_bundle
 
 SOLD = EventKind("shop", "sold", ("item", "price", "buyer"), ("item",), "Something was sold")
 FAST = {"initial_retry_delay": 0.01, "max_retry_delay": 0.02, "max_retry_time": 5}
@@ -367,6 +371,35 @@ async def test_exceeded_limit_is_told_with_keys_cut_short(
         (event,) = on.receiver.events()
         assert told.items() <= event.items()
         assert (event["proxy"], event["ip"], event["consumer"]) == ("q", "127.0.0.1", None)
+
+
+async def test_target_server_that_is_taken_out_and_put_back_is_told_once_each(tmp_path: Path) -> None:
+    servers = "<Algorithm>RoundRobin</Algorithm><MaxFailures>2</MaxFailures><Server name='one'/>"
+    monitor = (
+        "<HealthMonitor><IsEnabled>true</IsEnabled><IntervalInSec>1</IntervalInSec><TCPMonitor>"
+        "<ConnectTimeoutInSec>1</ConnectTimeoutInSec></TCPMonitor></HealthMonitor>"
+    )
+    connection = f"<LoadBalancer>{servers}</LoadBalancer>{monitor}"
+    files = {"proxies/default.xml": proxy("/b"), "targets/default.xml": target(connection=connection)}
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    place = Place("targetservers.json")
+    one = TargetServer("one", "127.0.0.1", port, "HTTP", True, None, "", place)
+    environment = Environment(target_servers={"one": one})
+    async with stage(write_bundle(tmp_path, "b", files), environment=environment) as on:
+        await on.hook("targets", "health")
+        statuses = [(await on.house.get("/b")).status for _ in range(3)]
+        await until(on.receiver.events)
+        listening = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", port)
+        await until(lambda: len(on.receiver.events()) == 2)
+        listening.close()
+
+        assert statuses == [503, 503, 503]
+        told = [
+            (event["proxy"], event["target_server"], event["port"], event["health"])
+            for event in on.receiver.events()
+        ]
+        assert told == [("b", "one", port, "unhealthy"), ("b", "one", port, "healthy")]
 
 
 async def test_answers_do_not_wait_for_a_receiver_that_hangs(tmp_path: Path) -> None:
