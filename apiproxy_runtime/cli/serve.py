@@ -36,6 +36,7 @@ from apiproxy_runtime.gateway.http.heap import keep_freed_memory
 from apiproxy_runtime.gateway.http.limits import Limits
 from apiproxy_runtime.gateway.http.server import Server
 from apiproxy_runtime.gateway.runtime import Deployed, Runtime
+from apiproxy_runtime.kong.document import alone
 from apiproxy_runtime.program.program import ProxyProgram, SharedFlowProgram
 from apiproxy_runtime.state.open import open_store
 from apiproxy_runtime.state.records import Records
@@ -50,6 +51,9 @@ def run(options: argparse.Namespace) -> int:
     configure_logging(options.log_format)
     try:
         connect_to = read_connect_to(options.connect_to)
+        kong = alone(options.paths)
+        if kong is not None:
+            return run_kong(options, kong, connect_to)
         loaded = load(options.paths, options)
         check_control(options)
     except (NoBundleFound, ValueError) as error:
@@ -60,6 +64,17 @@ def run(options: argparse.Namespace) -> int:
 
         return run_workers(options, lambda share: run_loop(serve(options, loaded, connect_to, share)))
     return run_loop(serve(options, loaded, connect_to))
+
+
+def run_kong(options: argparse.Namespace, path: Path, connect_to: dict[str, str]) -> int:
+    """Serve a kong.yml in place of bundles."""
+    from apiproxy_runtime.cli.kong import serve_kong  # Kong's plugins: only what a kong.yml needs
+
+    if options.workers > 1 and not options.check:
+        from apiproxy_runtime.cli.workers import run_workers  # forks: only what several workers need
+
+        return run_workers(options, lambda share: run_loop(serve_kong(options, path, connect_to, True)))
+    return run_loop(serve_kong(options, path, connect_to))
 
 
 def run_loop(work: Coroutine[Any, Any, int]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -30,6 +30,20 @@ def is_declarative(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(MAX_BYTES).decode("utf-8", "replace")
     return _FORMAT.search(head) is not None
+
+
+def alone(paths: Sequence[Path]) -> Path | None:
+    """The kong.yml among the paths; None when there is none. Raises ValueError for one that is not alone.
+
+    Its routes may match any path, so that bundles beside it would never be sure of theirs.
+    """
+    found = [path for path in paths if is_declarative(path)]
+    if not found:
+        return None
+    if len(paths) > 1:
+        others = ", ".join(str(path) for path in paths if path != found[0])
+        raise ValueError(f"{found[0]} is served alone, not together with {others}: run two servers")
+    return found[0]
 
 
 def read_document(

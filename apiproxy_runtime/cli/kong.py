@@ -1,0 +1,140 @@
+"""`apiproxy serve kong.yml`: Kong's declarative configuration in place of bundles.
+
+A kong.yml is served alone: its routes may match any path, so that bundles beside it would never be sure of theirs.
+The control port belongs to bundles and stays closed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from apiproxy_runtime.bundle.environment import DEFAULT_ORGANIZATION
+from apiproxy_runtime.bundle.finding import DeployError, Finding, Findings
+from apiproxy_runtime.cli.trace import TextTrace
+from apiproxy_runtime.cli.watch import watch_files
+from apiproxy_runtime.gateway.http.heap import keep_freed_memory
+from apiproxy_runtime.gateway.http.limits import Limits
+from apiproxy_runtime.gateway.http.server import Server
+from apiproxy_runtime.kong.gateway import render_refusal
+from apiproxy_runtime.kong.runtime import KongDeployed, KongRuntime, load_kong
+from apiproxy_runtime.state.open import open_store
+from apiproxy_runtime.state.records import Records
+from apiproxy_runtime.state.store import StoreError
+
+#: Seconds that requests in flight get when the server is told to stop.
+GRACE = 10.0
+
+
+async def serve_kong(
+    options: argparse.Namespace, path: Path, connect_to: Mapping[str, str], share_port: bool = False
+) -> int:
+    """Deploy, listen, and serve until a signal says stop; 0, or 2 when it cannot be deployed."""
+    try:
+        store = open_store("memory" if options.check else options.state)
+    except StoreError as error:
+        print(f"apiproxy serve: {error}", file=sys.stderr)
+        return 2
+    runtime = KongRuntime(
+        store,
+        connect_to=connect_to,
+        records=Records(_records_folder(options)),
+        organization=options.organization or DEFAULT_ORGANIZATION,
+        environment=options.environment or "test",
+    )
+    if options.trace:
+        runtime.watch(TextTrace(sys.stdout))
+    try:
+        deployed = deploy(runtime, path)
+    except DeployError as error:
+        report(error.findings)
+        count = len(error.errors)
+        print(f"Refused: {count} error{'s' * (count != 1)}, nothing was deployed.", file=sys.stderr)
+        await runtime.close(0)
+        return 2
+    report(deployed.warnings)
+    announce(deployed)
+    if options.check:
+        await runtime.close(0)
+        return 0
+    return await listen(options, path, runtime, share_port)
+
+
+def deploy(runtime: KongRuntime, path: Path) -> KongDeployed:
+    """Serve what the file holds now. Raises DeployError."""
+    findings = Findings()
+    configuration = load_kong(path, findings)
+    findings.raise_errors()
+    assert configuration is not None
+    return runtime.deploy(configuration, findings)
+
+
+async def listen(options: argparse.Namespace, path: Path, runtime: KongRuntime, share_port: bool) -> int:
+    """Accept traffic until SIGINT or SIGTERM; then let requests in flight finish."""
+    server = Server(runtime.gateway.handle, Limits(), render=render_refusal)
+    try:
+        await server.start(options.host, options.port, reuse_port=share_port)
+    except OSError as error:
+        place = f"{options.host}:{options.port}"
+        print(f"apiproxy serve: cannot listen on {place}: {error.strerror}", file=sys.stderr)
+        await runtime.close(0)
+        return 2
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop.set)
+    watching = None
+    if options.watch:
+        watching = loop.create_task(watch_files([path], lambda: redeploy(runtime, path)))
+    keep_freed_memory()
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    count = len(runtime.router.routes)
+    # with its line break in one piece: several workers may write at the same moment
+    print(f"Ready: http://{host}:{server.port} ({count} route{'s' * (count != 1)})\n", end="", flush=True)
+    await stop.wait()
+    if watching is not None:
+        watching.cancel()
+    await server.stop(GRACE)
+    await runtime.close(GRACE)
+    return 0
+
+
+def redeploy(runtime: KongRuntime, path: Path) -> None:
+    """A broken save leaves the old configuration serving."""
+    try:
+        deployed = deploy(runtime, path)
+    except DeployError as error:
+        report(error.findings)
+        print("Refused: the configuration before goes on serving.", file=sys.stderr, flush=True)
+    else:
+        report(deployed.warnings)
+        print("Deployed anew.", flush=True)
+
+
+def announce(deployed: KongDeployed) -> None:
+    """What is deployed, a route a line."""
+    for route in deployed.configuration.routes:
+        what = " ".join((*route.methods, *route.hosts, *route.paths)) or "everything"
+        where = f"{route.service.title}" if route.service is not None else "no service"
+        print(f"Deployed route {route.title}: {what} -> {where}")
+    live = [instance for instance in deployed.configuration.plugins if instance.enabled]
+    if live:
+        names = sorted({instance.plugin.name for instance in live if instance.plugin.runs})
+        print(f"Plugins: {', '.join(names)}")
+
+
+def report(findings: Iterable[Finding]) -> None:
+    """One line for each finding."""
+    for finding in findings:
+        print(f"{finding.severity}: {finding}", file=sys.stderr)
+
+
+def _records_folder(options: argparse.Namespace) -> Path | None:
+    scheme, _, path = str(options.state).partition(":")
+    return Path(path).expanduser().parent / "records" if scheme == "sqlite" and not options.check else None
