@@ -75,6 +75,24 @@ def _always(ctx: MessageContext) -> bool:
     return True
 
 
+def compile_comparison(node: Comparison) -> Callable[[object, object], bool]:
+    """What a comparison says of two values, for whoever judges a condition without running it."""
+    compare = _COMPARE.get(node.operator)
+    if compare is None:
+        test = values.not_matches if node.operator is Operator.NOT_MATCHES else values.matches
+        match = _matcher(node.operator, str(node.right.value) if isinstance(node.right, Literal) else "")
+        return lambda left, right: test(match, left)
+    right = node.right
+    if (
+        node.operator in ORDERINGS
+        and isinstance(right, Literal)
+        and right.kind in ("integer", "long", "float", "double")
+        and not (isinstance(node.left, Variable) and is_documented_text(node.left.name))
+    ):
+        return lambda left, right: compare(values.as_number(left), right)
+    return compare
+
+
 class _Compiler:
     def __init__(self, getter: Callable[[str], Getter]) -> None:
         self.getter = getter
