@@ -7,17 +7,13 @@ from apiproxy_runtime.rehearsal.outcome import Touch, Trace
 
 
 def cause_of(difference: Difference, trace: Trace | None, call: int) -> str:
-    """The step that last touched what a difference is about, with its file and line; empty when none did.
+    """The step that last touched what a difference of answers or calls is about; empty when none did.
 
     `call` is the number of the upstream call on that side, -1 for none.
     """
     if trace is None:
         return ""
     touches = trace.touches
-    if difference.face == "effect":
-        if difference.about != "fault":
-            return ""
-        return _named(next((touch for touch in reversed(touches) if touch.what == "fault"), None))
     if difference.face == "upstream":
         if call < 0:
             return ""

@@ -46,7 +46,8 @@ def reached_of(
 
     def segment(found: Segment, place: str, phase: str) -> None:
         steps(found.pre)
-        runs = passed.get(("flow", (place, phase, "PostFlow"), "run"), 0)
+        runs = passed.get(("flow", (place, phase, "none"), "run"), 0)
+        runs += sum(passed.get(("flow", (place, phase, flow.name), "run"), 0) for flow in found.flows)
         before = 0
         for flow in found.flows:
             times = passed.get(("flow", (place, phase, flow.name), "run"), 0)

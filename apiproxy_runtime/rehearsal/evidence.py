@@ -59,7 +59,7 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         told["body"] = _text(response.headers, response.body)
     if outcome.trace is not None:
         told["steps"] = outcome.trace.steps[:LISTED]
-    told["effects"] = [list(effect) for effect in outcome.effects[:LISTED]]
+    told["effects"] = [list(effect[:3]) for effect in outcome.effects[:LISTED]]
     return told
 
 

@@ -126,8 +126,9 @@ class Journal:
             self._flushed = now
 
     def cases(self) -> Iterator[CaseLine]:
-        """All cases so far, one at a time."""
-        self._file.flush()
+        """All cases so far, one at a time; also after `close`."""
+        if not self._file.closed:
+            self._file.flush()
         with self.path.open(encoding="utf-8") as file:
             next(file)
             for line in file:

@@ -75,10 +75,13 @@ class Judge:
         self, difference: Difference, request: str, when: str, before: Outcome, after: Outcome
     ) -> Difference:
         rule = "" if difference.kind in NEVER else self._rule(difference, request, when)
+        severity = Severity.info if rule else difference.severity
+        if difference.face == "effect":
+            return replace(difference, rule=rule, severity=severity)
         return replace(
             difference,
             rule=rule,
-            severity=Severity.info if rule else difference.severity,
+            severity=severity,
             cause_before=cause_of(difference, before.trace, difference.call),
             cause_after=cause_of(difference, after.trace, difference.call_after),
         )

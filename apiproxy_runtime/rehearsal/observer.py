@@ -34,6 +34,8 @@ class SideWatch:
         self.passed: dict[Key, int] = {}
         self.trace = Trace()
         self.faults: list[Effect] = []
+        #: the step that runs at the moment
+        self.step: Step | None = None
 
     def begin(self) -> None:
         """The next case."""
@@ -46,6 +48,11 @@ class SideWatch:
     def observer(self, ctx: MessageContext, exchange: WireExchange) -> None:
         """Takes the transaction under observation itself: variables, which are not compared, need not be recorded."""
         ctx.observer = TransactionObserver(self, ctx)
+
+
+def named(step: Step) -> str:
+    """A step as reports name it."""
+    return f"{step.policy} ({step.file}:{step.line})" if step.file else step.policy
 
 
 class _Seen:
@@ -76,6 +83,8 @@ class TransactionObserver:
         self.response: _Seen | None = None
         self.error: _Seen | None = None
         self.calls = 0
+        self.failed: Step | None = None
+        self.flow: tuple[tuple[str, str], str] = (("", ""), "")
         self.endpoint = f"{ctx.deployment.proxy}/{ctx.endpoint_name}"
 
     def flow_begins(self, ctx: MessageContext, name: str) -> None:
@@ -84,7 +93,11 @@ class TransactionObserver:
             return
         target = ctx.target is not None and ctx.phase.startswith("TARGET")
         place = f"{ctx.deployment.proxy}/{ctx.target.name}" if target and ctx.target else self.endpoint
-        self.watch.passes(("flow", (place, ctx.phase, name), "run"))
+        here = (place, ctx.phase)
+        if name == "PostFlow" and (self.flow[0] != here or self.flow[1] == "PreFlow"):
+            self.watch.passes(("flow", (*here, "none"), "run"))
+        self.flow = (here, name)
+        self.watch.passes(("flow", (*here, name), "run"))
 
     def condition_begins(self, ctx: MessageContext, step: Step) -> None:
         """Only the outcome counts."""
@@ -102,6 +115,7 @@ class TransactionObserver:
         """A disabled step does nothing."""
 
     def step_begins(self, ctx: MessageContext, step: Step) -> None:
+        self.watch.step = step
         if not self.watch.explains:
             return
         self.calls = self.watch.calls_made()
@@ -109,6 +123,9 @@ class TransactionObserver:
             self.response = _Seen(ctx.response)
 
     def step_ends(self, ctx: MessageContext, step: Step, fault: Fault | None) -> None:
+        self.watch.step = None
+        if fault is not None:
+            self.failed = step
         if not self.watch.explains:
             return
         self.trace.steps.append(step.policy if fault is None else f"{step.policy} !")
@@ -158,9 +175,16 @@ class TransactionObserver:
         self.watch.passes(("route", (self.endpoint, route.name), "run"))
 
     def fault_raised(self, ctx: MessageContext, fault: Fault) -> None:
-        policy = fault.policy or ""
-        self.watch.faults.append(Effect("fault", fault.code, f"{fault.status} {fault.text}"))
-        self.trace.touches.append(Touch("fault", policy or fault.code, "", self.watch.calls_made()))
+        step = self.failed
+        maker = fault.policy or fault.code
+        place = (
+            f"{step.file}:{step.line}"
+            if step is not None and step.policy == fault.policy and step.file
+            else ""
+        )
+        self.trace.touches.append(Touch("fault", maker, place, self.watch.calls_made()))
+        by = f"{maker} ({place})" if place else maker
+        self.watch.faults.append(Effect("fault", fault.code, f"{fault.status} {fault.text}", by))
         if ctx.error is not None and self.watch.explains:
             self.error = _Seen(ctx.error)
 

@@ -14,11 +14,13 @@ class Effect(NamedTuple):
     kind  `log`, `cache`, `kvm`, `quota`, `spike`, `oauth`, … (the first part of the store's space), `fault`, `analytics`
     name  what was touched: the log server, the cache's key, the counter, the fault's code
     what  what was done to it: the line, the value, `+1 of 100`, the fault's text
+    step  the step that did it, with its file and line; empty outside of steps
     """
 
     kind: str
     name: str
     what: str
+    step: str = ""
 
 
 class Touch(NamedTuple):

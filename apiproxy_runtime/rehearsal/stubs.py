@@ -9,7 +9,7 @@ the recorded sequence.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -46,9 +46,10 @@ class Policy:
 
 
 class Stubs:
-    """The upstreams of one side; `begin` tells it the calls recorded with the next case."""
+    """The upstreams of one side; `begin` tells it the calls recorded with the next case, `step` what runs."""
 
-    def __init__(self, inner: Outgoing, policy: Policy) -> None:
+    def __init__(self, inner: Outgoing, policy: Policy, step: Callable[[], str]) -> None:
+        self._step = step
         self._inner = inner
         self._policy = policy
         self._recorded: tuple[UpstreamCall, ...] = ()
@@ -88,16 +89,15 @@ class Stubs:
         """Connections that are no HTTP find a closed port, except where `--connect-to` leads them."""
         if host in self._policy.real_hosts or f"{host}:{port}" in self._policy.real_hosts:
             return self._inner.resolve(host, port)
-        self.effects.append(
-            Effect("connection", f"{host}:{port}", "refused: only HTTP, gRPC and log lines are stubbed")
-        )
+        refusal = "refused: only HTTP, gRPC and log lines are stubbed"
+        self.effects.append(Effect("connection", f"{host}:{port}", refusal, self._step()))
         return _CLOSED
 
     def way_of(self, url: str) -> Way:
         return self._inner.way_of(url)
 
     def log(self, host: str, port: int, line: str) -> bool:
-        self.effects.append(Effect("log", f"{host}:{port}", line))
+        self.effects.append(Effect("log", f"{host}:{port}", line, self._step()))
         return True
 
     def unary(self, url: str) -> UnaryCall | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from apiproxy_runtime.rehearsal.outcome import Effect
 from apiproxy_runtime.state.memory import MemoryStore
 from apiproxy_runtime.state.store import Value
@@ -50,10 +52,11 @@ class Clock:
 
 
 class TellingStore(MemoryStore):
-    """State in memory that notes what a case did to it."""
+    """State in memory that notes what a case did to it; `step` names the step of the moment."""
 
-    def __init__(self, world: VirtualWorld) -> None:
+    def __init__(self, world: VirtualWorld, step: Callable[[], str]) -> None:
         super().__init__(world)
+        self._step = step
         self.effects: list[Effect] = []
 
     def put(
@@ -92,4 +95,4 @@ class TellingStore(MemoryStore):
 
     def _note(self, space: str, key: str, what: str) -> None:
         kind, _, place = space.partition("/")
-        self.effects.append(Effect(kind, f"{place} {key}".replace("\0", " ").strip(), what))
+        self.effects.append(Effect(kind, f"{place} {key}".replace("\0", " ").strip(), what, self._step()))

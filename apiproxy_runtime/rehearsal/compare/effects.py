@@ -21,27 +21,47 @@ def compare_effects(before: Sequence[Effect], after: Sequence[Effect]) -> Iterat
     old, new = _grouped(before), _grouped(after)
     for (kind, name), done in old.items():
         others = new.get((kind, name), [])
-        if done == others:
+        if [each.what for each in done] == [each.what for each in others]:
             continue
         severity = Severity.major if kind in _GUARDS or kind.startswith("spike") else Severity.minor
         if len(done) == len(others):
             for one, other in zip(done, others, strict=True):
-                if one != other:
-                    yield Difference("effect", kind, name, "effect-value", shown(one), shown(other), severity)
+                if one.what != other.what:
+                    yield _difference("effect-value", one, other, severity)
             continue
-        for what in (Counter(done) - Counter(others)).elements():
-            yield Difference("effect", kind, name, "effect-missing", shown(what), "", severity)
-        for what in (Counter(others) - Counter(done)).elements():
-            yield Difference("effect", kind, name, "effect-extra", "", shown(what), severity)
+        for what in (Counter(each.what for each in done) - Counter(each.what for each in others)).elements():
+            yield _difference("effect-missing", _first(done, what), None, severity)
+        for what in (Counter(each.what for each in others) - Counter(each.what for each in done)).elements():
+            yield _difference("effect-extra", None, _first(others, what), severity)
     for (kind, name), done in new.items():
         if (kind, name) not in old:
             severity = Severity.major if kind in ("fault", "oauth") else Severity.minor
-            for what in done:
-                yield Difference("effect", kind, name, "effect-extra", "", shown(what), severity)
+            for each in done:
+                yield _difference("effect-extra", None, each, severity)
 
 
-def _grouped(effects: Sequence[Effect]) -> dict[tuple[str, str], list[str]]:
-    found: dict[tuple[str, str], list[str]] = {}
+def _difference(kind: str, one: Effect | None, other: Effect | None, severity: Severity) -> Difference:
+    known = one or other
+    assert known is not None
+    return Difference(
+        "effect",
+        known.kind,
+        known.name,
+        kind,
+        shown(one.what) if one is not None else "",
+        shown(other.what) if other is not None else "",
+        severity,
+        cause_before=one.step if one is not None else "",
+        cause_after=other.step if other is not None else "",
+    )
+
+
+def _first(effects: list[Effect], what: str) -> Effect:
+    return next(effect for effect in effects if effect.what == what)
+
+
+def _grouped(effects: Sequence[Effect]) -> dict[tuple[str, str], list[Effect]]:
+    found: dict[tuple[str, str], list[Effect]] = {}
     for effect in effects:
-        found.setdefault((effect.kind, effect.name), []).append(effect.what)
+        found.setdefault((effect.kind, effect.name), []).append(effect)
     return found

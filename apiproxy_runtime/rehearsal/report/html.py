@@ -14,8 +14,8 @@ from apiproxy_runtime import __version__
 from apiproxy_runtime.rehearsal.judge import VERDICTS
 from apiproxy_runtime.rehearsal.report.sidebyside import body_pair, calls_pair, headers_pair, steps_pair
 from apiproxy_runtime.rehearsal.report.words import (
+    by_cause,
     cases,
-    causes,
     face_words,
     headline,
     rule_words,
@@ -113,24 +113,29 @@ def _sums(run: Rehearsal) -> str:
 
 
 def _groups(run: Rehearsal) -> Iterator[str]:
-    groups = [group for group in run.tally.ordered() if group.unexpected]
-    if not groups:
+    found = by_cause(run)
+    if not found:
         yield "<p>None.</p>"
-    for position, group in enumerate(groups):
-        cause = causes(group)
-        name = severity_name(group)
-        yield (
-            f'<details id="group-{group.number}"{" open" if position == 0 else ""}>'
-            f'<summary><span class="tag {name}">{name}</span> {escape(headline(group))} '
-            f"<span class=soft>· {cases(group.cases)}</span></summary><div class=inside>"
-        )
-        if cause:
-            yield f"<p>The value was {escape(cause)}.</p>"
-        if group.key.kind == "open-door":
-            yield "<p><strong>No rule can accept this.</strong></p>"
-        for number, example in enumerate(group.examples):
-            yield from _example(run, group, example, number)
-        yield "</div></details>"
+    for position, cause in enumerate(found):
+        yield f'<section><h3><span class="tag {cause.severity}">{cause.severity}</span> '
+        yield f"{escape(cause.title) or 'Made by no step of either side'}</h3>"
+        for number, group in enumerate(cause.groups):
+            yield from _group(run, group, opened=position == number == 0)
+        yield "</section>"
+
+
+def _group(run: Rehearsal, group: Group, *, opened: bool) -> Iterator[str]:
+    name = severity_name(group)
+    yield (
+        f'<details id="group-{group.number}"{" open" if opened else ""}>'
+        f'<summary><span class="tag {name}">{name}</span> {escape(headline(group))} '
+        f"<span class=soft>· {cases(group.cases)}</span></summary><div class=inside>"
+    )
+    if group.key.kind == "open-door":
+        yield "<p><strong>No rule can accept this.</strong></p>"
+    for number, example in enumerate(group.examples):
+        yield from _example(run, group, example, number)
+    yield "</div></details>"
 
 
 def _example(run: Rehearsal, group: Group, example: Example, number: int) -> Iterator[str]:

@@ -6,12 +6,11 @@ from typing import TextIO
 
 from apiproxy_runtime.rehearsal.report.words import (
     branch_words,
+    by_cause,
     cases,
-    causes,
     face_words,
     headline,
     rule_words,
-    severity_name,
     sides,
     unreached,
     verdict,
@@ -20,6 +19,8 @@ from apiproxy_runtime.rehearsal.run import Rehearsal
 
 #: Groups, and lines of a list, that are printed.
 MOST = 20
+#: Groups of one cause that are printed.
+WITHIN = 6
 _LINE = 100
 
 
@@ -47,20 +48,25 @@ def write(run: Rehearsal, out: TextIO) -> None:
 
 
 def _groups(run: Rehearsal, out: TextIO) -> None:
-    groups = [group for group in run.tally.ordered() if group.unexpected]
-    for group in groups[:MOST]:
-        out.write(f"\n{severity_name(group).upper():<9} {headline(group)}, in {cases(group.cases)}\n")
-        cause = causes(group)
-        if cause:
-            out.write(f"          {cause}\n")
-        example = group.examples[0]
-        if example.before or example.after:
+    printed = 0
+    for cause in by_cause(run):
+        if printed >= MOST:
+            break
+        out.write(f"\n{cause.severity.upper():<9} {cause.title or 'made by no step of either side'}\n")
+        for group in cause.groups[:WITHIN]:
+            printed += 1
+            example = group.examples[0]
             out.write(
-                f"          before: {_short(example.before)}\n          after:  {_short(example.after)}\n"
+                f"  {headline(group)}, in {cases(group.cases)} ({', '.join(e.id for e in group.examples)})\n"
             )
-        out.write(f"          case {', '.join(each.id for each in group.examples)}\n")
-    if len(groups) > MOST:
-        out.write(f"\n… and {len(groups) - MOST} more; --format html -o report.html shows all.\n")
+            if example.before or example.after:
+                out.write(f"    before: {_short(example.before)}\n    after:  {_short(example.after)}\n")
+        if len(cause.groups) > WITHIN:
+            printed += len(cause.groups) - WITHIN
+            out.write(f"  … and {len(cause.groups) - WITHIN} more of the same cause\n")
+    left = sum(1 for group in run.tally.groups.values() if group.unexpected) - printed
+    if left > 0:
+        out.write(f"\n… and {left} more; --format html -o report.html shows all.\n")
 
 
 def _rules(run: Rehearsal, out: TextIO) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from apiproxy_runtime.rehearsal.difference import KINDS, Severity
 from apiproxy_runtime.rehearsal.run import Rehearsal
@@ -51,12 +52,34 @@ def headline(group: Group) -> str:
 
 def causes(group: Group) -> str:
     """Which steps made the two values; empty when neither side shows it."""
-    old, new = group.key.cause_before, group.key.cause_after
+    return cause_words(group.key.cause_before, group.key.cause_after)
+
+
+def cause_words(old: str, new: str) -> str:
     if not old and not new:
         return ""
-    if old == new:
-        return f"made by {old} on both sides"
-    return f"made by {old or 'no step'} before, {new or 'no step'} after"
+    return f"{old} on both sides" if old == new else f"{old or 'no step'} before, {new or 'no step'} after"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What was made by the same steps; `title` is empty for what no step shows."""
+
+    title: str
+    groups: tuple[Group, ...]
+
+    @property
+    def severity(self) -> str:
+        return severity_name(self.groups[0])
+
+
+def by_cause(run: Rehearsal) -> list[Cause]:
+    """The unexpected differences, together with those of the same cause; the gravest first."""
+    found: dict[str, list[Group]] = {}
+    for group in run.tally.ordered():
+        if group.unexpected:
+            found.setdefault(causes(group), []).append(group)
+    return [Cause(title, tuple(groups)) for title, groups in found.items()]
 
 
 def rule_words(run: Rehearsal, rule: str) -> str:

@@ -53,7 +53,7 @@ class BundleSide:
         replay = self._replay
 
         def wrap(inner: Outgoing) -> Stubs:
-            replay.stubs = Stubs(inner, self._policy)
+            replay.stubs = Stubs(inner, self._policy, replay.step)
             return replay.stubs
 
         runtime = Runtime(

@@ -46,7 +46,7 @@ class KongSide:
         replay = self._replay
 
         def wrap(inner: Outgoing) -> Stubs:
-            replay.stubs = Stubs(inner, self._policy)
+            replay.stubs = Stubs(inner, self._policy, replay.step)
             return replay.stubs
 
         runtime = self._runtime = KongRuntime(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from apiproxy_runtime.gateway.http import refusal as refusals
@@ -12,7 +13,7 @@ from apiproxy_runtime.gateway.http.exchange import Exchange as WireExchange
 from apiproxy_runtime.gateway.http.refusal import Refusal, Render
 from apiproxy_runtime.rehearsal.arrival import Arrival, wire_of
 from apiproxy_runtime.rehearsal.exchange import Exchange
-from apiproxy_runtime.rehearsal.observer import SideWatch
+from apiproxy_runtime.rehearsal.observer import SideWatch, named
 from apiproxy_runtime.rehearsal.outcome import Effect, Outcome
 from apiproxy_runtime.rehearsal.stubs import Stubs
 from apiproxy_runtime.rehearsal.virtual import TellingStore, VirtualWorld
@@ -35,15 +36,18 @@ class Gateway(Protocol):
 class TellingRecords(Records):
     """Notes what policies report to the platform."""
 
-    def __init__(self) -> None:
+    def __init__(self, step: Callable[[], str]) -> None:
         super().__init__()
+        self._step = step
         self.effects: list[Effect] = []
 
     def add(self, stream: str, record: dict[str, object]) -> None:
         told = ", ".join(
             f"{name}={value}" for name, value in record.items() if not name.endswith("timestamp")
         )
-        self.effects.append(Effect("analytics" if stream == "analytics" else "log", stream, told))
+        self.effects.append(
+            Effect("analytics" if stream == "analytics" else "log", stream, told, self._step())
+        )
 
 
 class Replay:
@@ -51,10 +55,15 @@ class Replay:
 
     def __init__(self, seed: int, *, explains: bool = True) -> None:
         self.world = VirtualWorld(seed)
-        self.store = TellingStore(self.world)
-        self.records = TellingRecords()
+        self.store = TellingStore(self.world, self.step)
+        self.records = TellingRecords(self.step)
         self.stubs: Stubs | None = None
         self.watch = SideWatch(self._calls_made, explains=explains)
+
+    def step(self) -> str:
+        """The step that runs at the moment."""
+        step = self.watch.step
+        return "" if step is None else named(step)
 
     def _calls_made(self) -> int:
         return len(self.stubs.calls) if self.stubs is not None else 0
