@@ -45,16 +45,23 @@ class Instance:
 
 @dataclass
 class Assembly:
-    """What stands on one route. `todos` are comments that belong to no plugin."""
+    """What stands on one route.
 
+    todos       comments that belong to no plugin
+    ended       whether a policy answers before the target is called
+    fixed_path  whether the path behind the base path is left out (target.copy.pathsuffix)
+    """
+
+    cell: Cell | None = None
     instances: dict[str, Instance] = field(default_factory=dict)
     todos: list[str] = field(default_factory=list)
     ended: bool = False
+    fixed_path: bool = False
 
 
 def assemble(endpoint: Endpoint, cell: Cell, fixed: Mapping[str, str]) -> Assembly:
     """Run through the steps of the cell as Apigee would, and write down what each becomes."""
-    assembly = Assembly()
+    assembly = Assembly(cell)
     variables = dict(fixed)
     order: list[tuple[str, str, Placed]] = []
     for step in endpoint.steps(cell):
@@ -68,6 +75,12 @@ def assemble(endpoint: Endpoint, cell: Cell, fixed: Mapping[str, str]) -> Assemb
     if "key-auth" in assembly.instances:
         _groups(endpoint, cell, assembly)
     return assembly
+
+
+def rule_is_null(cell: Cell | None) -> bool:
+    """Whether the cell's route rule leads to no target."""
+    rule = cell.rule if cell is not None else None
+    return rule is None or not (rule.target_endpoint or rule.url or rule.integration_endpoint)
 
 
 def _undecided(step: Placed, cell: Cell, endpoint: Endpoint) -> list[Conditional] | None:
@@ -100,7 +113,10 @@ def _step(
             Row("step", step.step.policy, "", step.step.node, "manual", text, proxy=endpoint.bundle.name)
         )
         return
-    site = Attachment(policy, step.bundle, endpoint.bundle, step.phase, endpoint.landscape, variables)
+    answers = rule_is_null(assembly.cell)
+    site = Attachment(
+        policy, step.bundle, endpoint.bundle, step.phase, endpoint.landscape, variables, answers
+    )
     outcome = outcome_of(site)
     lost, kong = [*outcome.lost], []
     if not policy.enabled:
@@ -148,8 +164,10 @@ def _step(
             placed_any = True
     if not placed_any:
         assembly.todos += [note for note in notes if note not in assembly.todos]
-    if keep and any(plugin.name == "request-termination" for plugin in outcome.plugins):
-        assembly.ended = True
+    if keep and step.phase == "request":
+        assembly.ended |= any(plugin.name == "request-termination" for plugin in outcome.plugins)
+    if not unknown and outcome.variables.get("target.copy.pathsuffix") == "false":
+        assembly.fixed_path = True
     _record(policy, outcome, step, lost, kong, endpoint)
 
 
@@ -227,7 +245,9 @@ def _orders(order: list[tuple[str, str, Placed]], endpoint: Endpoint) -> None:
     for index, (first, earlier, _) in enumerate(requests):
         for second, later, step in requests[index + 1 :]:
             known = plugin_named(first), plugin_named(second)
-            if first == second or known[0] is None or known[1] is None:
+            if first == second or earlier == later or "response-transformer" in (first, second):
+                continue
+            if known[0] is None or known[1] is None:
                 continue
             if known[1].priority > known[0].priority:
                 reason = (

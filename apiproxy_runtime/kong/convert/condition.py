@@ -22,7 +22,7 @@ from apiproxy_runtime.expression.condition.nodes import (
 )
 from apiproxy_runtime.expression.condition.parser import parse
 from apiproxy_runtime.kong.convert.matcher import ALL, Inexpressible, Matcher
-from apiproxy_runtime.kong.convert.paths import ANY, SLASH, Pattern, glob, literal
+from apiproxy_runtime.kong.convert.paths import ANY, SLASH, Pattern, expression, glob, is_expression, literal
 
 _MOST = 12
 _VERBS = ("request.verb", "message.verb", "request.method")
@@ -132,13 +132,17 @@ def _patterns(operator: Operator, text: str, node: Comparison) -> list[Pattern]:
         case Operator.MATCHES_PATH:
             # the pattern "/" fits a call of the base path itself as well
             return [(SLASH,)] if text == "/" else [glob(text, path=True)]
+        case Operator.JAVA_REGEX:
+            known = expression(text)
+            if known is not None:
+                return [known]
     raise NotRoutable(text_of(node))
 
 
 def _below(pattern: Pattern, base_path: str, node: Comparison) -> Pattern:
     """A pattern of the whole path as one of the path after the base path."""
     base = tuple("" if base_path == "/" else base_path)
-    if pattern[: len(base)] != base or "*" in base_path:
+    if is_expression(pattern) or pattern[: len(base)] != base or "*" in base_path:
         raise NotRoutable(text_of(node))
     return pattern[len(base) :]
 

@@ -21,7 +21,7 @@ from apiproxy_runtime.kong.convert.emit import Note, Noted, Tree, emit
 from apiproxy_runtime.kong.convert.matcher import METHODS
 from apiproxy_runtime.kong.convert.merge import merge
 from apiproxy_runtime.kong.convert.outcome import Attachment, Config, Edition, Landscape, Plugin, Row
-from apiproxy_runtime.kong.convert.paths import SLASH, literal, regex
+from apiproxy_runtime.kong.convert.paths import SLASH, Pattern, literal, regex
 from apiproxy_runtime.kong.convert.registry import canonical, outcome_of
 from apiproxy_runtime.kong.convert.routes import Endpoint
 from apiproxy_runtime.kong.convert.targets import Target, convert_target, from_url
@@ -120,10 +120,12 @@ def _endpoint(bundle: Bundle, proxy: ProxyEndpoint, document: _Document) -> None
         name = document.named(bundle.name, proxy.name, *(cell.label or ("rest" if len(cells) > 1 else "",)))
         fields = _fields(proxy, cell, len(cells) - index, name, bundle)
         route = _Route(name, cell, fields, assembly)
-        if service is None and not assembly.ended:
+        if service is None and "request-termination" not in assembly.instances:
             _answer(assembly, "request-termination", {"status_code": 200})
+        elif service is not None and assembly.fixed_path and not assembly.ended:
+            _transform(assembly, service.target.path)
         elif service is not None and cell.matcher.path is not None and not assembly.ended:
-            _rewrite(cell, service.target.path, assembly)
+            _rewrite(proxy, cell, service.target.path, assembly)
         made.append(route)
         for name_ in sorted(GLOBAL_ONLY & set(assembly.instances)):
             document.global_.append((assembly.instances.pop(name_), route, bundle.name))
@@ -273,11 +275,17 @@ def _answer(assembly: Assembly, name: str, config: Config) -> None:
     assembly.instances[name] = Instance(Plugin(name, config), [])
 
 
-def _rewrite(cell: Cell, base: str, assembly: Assembly) -> None:
+def _rewrite(proxy: ProxyEndpoint, cell: Cell, base: str, assembly: Assembly) -> None:
     """The upstream's path: what follows the base path, as the router captured it."""
     pattern, stem = cell.matcher.path, base.rstrip("/")
+    if cell.matcher.path is not None and _cut(proxy, cell.matcher.path):
+        stem += "/"
     root = pattern == literal("") or (not stem and pattern == (SLASH,))
     uri = (base or "/") if root else f"{stem}$(uri_captures.suffix)"
+    _transform(assembly, uri)
+
+
+def _transform(assembly: Assembly, uri: str) -> None:
     plugin = Plugin("request-transformer", {"replace": {"uri": uri}})
     present = assembly.instances.get("request-transformer")
     if present is None:
@@ -295,6 +303,10 @@ def _fields(proxy: ProxyEndpoint, cell: Cell, rank: int, name: str, bundle: Bund
     base = "".join(f"/{'[^/]+' if segment == '*' else regex(tuple(segment))}" for segment in segments)
     if matcher.path is None:
         path = f"~{base}(?:/|$)" if base else "~/"
+    elif _cut(proxy, matcher.path):
+        path = f"~/(?<suffix>{regex(matcher.path[1:])})$"
+    elif not base and regex(matcher.path)[:1] != "/":
+        path = f"~/{'' if not matcher.path else f'?(?<suffix>{regex(matcher.path)})'}$"
     else:
         path = f"~{base}(?<suffix>{regex(matcher.path)})$"
     weight = 2 * len(segments) - segments.count("*")
@@ -312,6 +324,11 @@ def _fields(proxy: ProxyEndpoint, cell: Cell, rank: int, name: str, bundle: Bund
     if cell.flow is not None:
         fields["tags"].append(f"apigee-flow:{tag(cell.flow.name)}")
     return fields
+
+
+def _cut(proxy: ProxyEndpoint, pattern: Pattern) -> bool:
+    """Whether the slash a path begins with stands in front of the capture: Kong wants to see it first."""
+    return proxy.base_path == "/" and pattern[:1] == ("/",)
 
 
 def _leftovers(bundle: Bundle, document: _Document) -> None:

@@ -17,6 +17,8 @@ def merge(first: Plugin, second: Plugin) -> Plugin | None:
         return first
     if first.name in ("request-transformer", "response-transformer"):
         return replace(first, config=_edits(first.config, second.config))
+    if first.name == "request-termination":
+        return replace(first, config={**first.config, **second.config})
     if first.name == "rate-limiting":
         config = _limits(first.config, second.config)
         return replace(first, config=config) if config is not None else None

@@ -66,7 +66,10 @@ class Landscape:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A policy in a flow. `variables` are flow variables that Kong can resolve there, as templates."""
+    """A policy in a flow. `variables` are flow variables that Kong can resolve there, as templates.
+
+    answers  whether no target is called, so that the response is what the policies make of it
+    """
 
     policy: PolicySource
     bundle: Bundle
@@ -74,6 +77,7 @@ class Attachment:
     phase: Phase
     landscape: Landscape
     variables: Mapping[str, str]
+    answers: bool = False
 
 
 Converter = Callable[[Attachment], Outcome]

@@ -1,7 +1,8 @@
 """Path patterns of conditions: which cover each other, and how Kong's router writes them.
 
 A pattern is a tuple of characters, `SEGMENT` (any run without a slash), `ANY` (any run) and
-`SLASH` (a slash or nothing). Source of the wildcards:
+`SLASH` (a slash or nothing); or one token with a whole
+regular expression, of which only a plain path can say whether it fits. Source of the wildcards:
 "Pattern matching with conditional statements"; of the regular expressions: Kong's router, which anchors a path that
 begins with `~` at its start only.
 """
@@ -16,6 +17,9 @@ from apiproxy_runtime.expression.glob import Wildcard, split
 SEGMENT = "\0segment"
 ANY = "\0any"
 SLASH = "\0slash"
+_EXPRESSION = "\0expression:"
+#: What Java knows and Rust, whose expressions Kong reads, does not: looking around, going back, atomic groups.
+_ONLY_JAVA = re.compile(r"\(\?(?!:)|\\[1-9]|\\k<|[*+?}]\+|&&")
 Pattern = tuple[str, ...]
 _RESERVED = frozenset("\\.+*?()|[]{}^$#&-~")
 
@@ -35,6 +39,20 @@ def glob(text: str, *, path: bool) -> Pattern:
     return tuple(tokens)
 
 
+def expression(text: str) -> Pattern | None:
+    """A Java regular expression for the whole path; None when Kong's router does not know all of it."""
+    return (_EXPRESSION + text,) if _ONLY_JAVA.search(text) is None else None
+
+
+def is_expression(pattern: Pattern) -> bool:
+    return len(pattern) == 1 and pattern[0].startswith(_EXPRESSION)
+
+
+def is_plain(pattern: Pattern) -> bool:
+    """Whether it fits one text only."""
+    return all(len(token) == 1 for token in pattern)
+
+
 def regex(pattern: Pattern) -> str:
     """A regular expression in the syntax that Rust, Python and PCRE share; not anchored."""
     written = []
@@ -45,6 +63,8 @@ def regex(pattern: Pattern) -> str:
             written.append(".*")
         elif token == SLASH:
             written.append("/?")
+        elif token.startswith(_EXPRESSION):
+            written.append(f"(?:{token.removeprefix(_EXPRESSION)})")
         else:
             written.append(f"\\{token}" if token in _RESERVED else token)
     return "".join(written)
@@ -52,7 +72,11 @@ def regex(pattern: Pattern) -> str:
 
 @lru_cache(2048)
 def overlap(left: Pattern, right: Pattern) -> bool:
-    """Whether some text fits both."""
+    """Whether some text fits both; of an expression beside a pattern it is taken for granted."""
+    if is_expression(left) or is_expression(right):
+        if is_plain(left) or is_plain(right):
+            return covers(left, right) or covers(right, left)
+        return True
     seen: set[tuple[int, int]] = set()
     waiting = [(0, 0)]
     while waiting:
@@ -89,7 +113,11 @@ def overlap(left: Pattern, right: Pattern) -> bool:
 @lru_cache(2048)
 def covers(wide: Pattern, narrow: Pattern) -> bool:
     """Whether every text of `narrow` fits `wide`; judged by texts that put odd things where the wildcards are."""
+    if is_expression(narrow):
+        return wide == narrow or wide == (ANY,)
     test = re.compile(regex(wide), re.DOTALL)
+    if is_expression(wide):
+        return is_plain(narrow) and test.fullmatch("".join(narrow)) is not None
     for segment, anything in (("", ""), ("\1", "\1"), ("\1\2", "\1/\2"), ("", "/"), ("\1", "\1//\2/")):
         text = "".join(
             {SEGMENT: segment, ANY: anything, SLASH: segment and "/"}.get(token, token) for token in narrow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from apiproxy_runtime.bundle.model import (
 from apiproxy_runtime.bundle.targetserver import TargetServer
 from apiproxy_runtime.kong.convert.outcome import Config, Verdict
 
+_EMPTY_SEGMENTS = re.compile(r"//+")
 _ALGORITHMS = {
     "RoundRobin": "round-robin",
     "Weighted": "round-robin",
@@ -93,8 +95,10 @@ def from_url(url: str) -> Target:
         "port": port or (443 if parts.scheme == "https" else 80),
     }
     if parts.path:
-        fields["path"] = parts.path
+        fields["path"] = _EMPTY_SEGMENTS.sub("/", parts.path)
     target = Target(fields)
+    if fields.get("path", "") != parts.path:
+        target.differences.append(f"Kong takes no empty segments: {parts.path} became {fields['path']}")
     if parts.query:
         target.lost.append(f"add the query {parts.query} to each call: a service has none")
     return target
@@ -136,7 +140,7 @@ def _balanced(
     if "{" in path:
         target.lost.append(f"the path {path}, which is only known at run time")
     elif path:
-        target.fields["path"] = path if path.startswith("/") else f"/{path}"
+        target.fields["path"] = _EMPTY_SEGMENTS.sub("/", path if path.startswith("/") else f"/{path}")
     checks = _healthchecks(connection, balancer, target)
     if checks:
         upstream.fields["healthchecks"] = checks

@@ -122,7 +122,7 @@ def _kong_findings(subject: Subject, rows: Sequence[Row]) -> list[Finding]:
     for row in rows:
         if row.kind == "policy" or row.verdict == "exact" or (row.kind == "flow" and not row.lost):
             continue
-        severity: Severity = "information" if row.verdict == "drop" else "changes"
+        severity: Severity = "information" if row.verdict == "drop" or row.kind == "resource" else "changes"
         found.append(
             Finding(
                 f"K-{row.kind.replace(' ', '-')}",

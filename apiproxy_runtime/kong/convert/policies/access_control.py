@@ -88,7 +88,10 @@ def cors(site: Attachment) -> Outcome:
         return [part.strip() for part in text.split(",") if part.strip()]
 
     config: Config = {}
-    origins = listed("AllowOrigins", "")
+    if root.child_text("AllowOrigins") == "{request.header.origin}":
+        origins = [".*"]  # the form of which Kong sends back the one that fits
+    else:
+        origins = listed("AllowOrigins", "")
     if not origins:
         return Outcome(
             "manual", "the origins are only known at run time", lost=tuple(lost) or ("no origins",)
@@ -120,7 +123,7 @@ def cors(site: Attachment) -> Outcome:
         "header is not allowed",
         "headers are added on every response, and not only on those with an Origin",
     ]
-    if len(origins) == 1 and origins != ["*"]:
+    if len(origins) == 1 and origins[0] not in ("*", ".*"):
         differences.append("with one plain origin Kong sends it whatever the request's Origin is")
     return Outcome(
         "partial",

@@ -24,6 +24,7 @@ class Edits:
     method: str | None = None
     uri: str | None = None
     variables: dict[str, str] = field(default_factory=dict)
+    answer: Config = field(default_factory=dict)
     done: int = 0
 
     def add(self, kind: str, place: str, text: str) -> None:
@@ -53,7 +54,7 @@ def assign_message(site: Attachment) -> Outcome:
     edits = Edits(site, live == "response")
     for node in root.children:
         _edit(node, edits, name, live, creates)
-    if creates and name in ("", "request", "response", "message"):
+    if creates and name in ("", "request", "response", "message") and not (edits.response and site.answers):
         edits.lost.append(f"the {name or live} is made anew; Kong keeps what the message had")
     return _outcome(edits, site)
 
@@ -113,9 +114,25 @@ def _part(child: Node, edits: Edits) -> None:
             if path:
                 edits.uri, edits.done = path if path.startswith("/") else f"/{path}", edits.done + 1
                 return
+    if edits.response and edits.site.answers and edits.site.phase == "response" and _answers(child, edits):
+        return
     if child.text.strip() or child.children:
         what = "the body" if child.tag == "Payload" else f"<{child.tag}>"
         edits.lost.append(f"{what} that <Set> writes at line {child.line}")
+
+
+def _answers(child: Node, edits: Edits) -> bool:
+    """Without a target the response is what the policies write: a request-termination can write it too."""
+    content = child.inner_xml().strip() if child.children else child.text.strip()
+    known = static(content, edits.site)
+    if child.tag == "StatusCode" and known and known.isdigit() and 100 <= int(known) <= 599:
+        edits.answer["status_code"] = int(known)
+    elif child.tag == "Payload" and known:
+        edits.answer["body"] = known
+        edits.answer["content_type"] = child.attributes.get("contentType") or "text/plain"
+    elif child.tag != "ReasonPhrase":
+        return False
+    return True
 
 
 def _remove(node: Node, edits: Edits) -> None:
@@ -155,7 +172,9 @@ def _variable(node: Node, edits: Edits) -> None:
         known = value.text
     if known is not None and not (ref and value is not None):
         edits.variables[name] = known
-        if name in ("target.url", "target.copy.pathsuffix", "target.copy.queryparams"):
+        if name == "target.copy.pathsuffix" and known.lower() == "false" and not edits.response:
+            edits.variables[name] = "false"
+        elif name in ("target.url", "target.copy.pathsuffix", "target.copy.queryparams"):
             edits.lost.append(f"{name} set to {known}: make it the service's url, or write a plugin")
     else:
         edits.lost.append(f"the variable {name}, which {'copies ' + ref if ref else 'has no fixed value'}")
@@ -172,6 +191,8 @@ def _outcome(edits: Edits, site: Attachment) -> Outcome:
         config["replace"] = {**config.get("replace", {}), "uri": edits.uri}
     plugin = "response-transformer" if edits.response else "request-transformer"
     plugins = (Plugin(plugin, config),) if config else ()
+    if edits.answer:
+        plugins = (Plugin("request-termination", {"status_code": 200, **edits.answer}), *plugins)
     lost = tuple(dict.fromkeys(edits.lost))
     verdict: Verdict = "partial" if plugins and lost else "manual" if lost else "exact"
     differences: tuple[str, ...] = ()

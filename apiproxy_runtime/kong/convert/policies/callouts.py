@@ -154,9 +154,12 @@ def _url(root: Node, site: Attachment, lost: list[str]) -> str | None:
     names = [server.name or "" for server in balancer.all("Server")] if balancer is not None else []
     known = [server for name in names if (server := site.landscape.environment.target_servers.get(name))]
     path = static(connection.child_text("Path", ""), site)
-    if not known or path is None:
-        lost.append(f"the address of the target servers {', '.join(names) or '(none)'}")
+    if path is None or not names:
+        lost.append(f"the address: {connection.child_text('Path', '') or 'no server is named'}")
         return None
+    if not known:
+        lost.append(f"write the address of the target server {names[0]}, which no environment file holds")
+        return f"http://{names[0]}.invalid{path}"
     if len(names) > 1:
         lost.append(f"the callout is balanced over {', '.join(names)}; only {known[0].name} is called")
     first = known[0]

@@ -12,7 +12,7 @@ from apiproxy_runtime.rehearsal.readiness.finding import Check, Hit
 from apiproxy_runtime.rehearsal.readiness.subject import Subject
 
 _KNOWN = "https://docs.cloud.google.com/apigee/docs/release/known-issues"
-_RAW_HEADER = re.compile(r"""headers\s*(?:\[\s*|\.get\(\s*)["']([^"']*[A-Z][^"']*)["']""")
+_RAW_HEADER = re.compile(r"""headers\s*(?:\[\s*|\.get\(\s*)["']([^"']*[A-Z][^"']*)["'](?!\s*\]\s*=[^=])""")
 #: Libraries that Edge's own class path offered; a jar that uses them must bring them along.
 _LENT = (
     "org/apache/commons/lang/",

@@ -27,6 +27,13 @@ class Group:
             name = usage.name
             if name in self.names if self.exact else name.startswith(self.names):
                 yield Hit(usage.place, f"{name} in a {usage.how}", usage.policy)
+        for policy in subject.policies("AccessControl") if "client.ip" in self.names else ():
+            if policy.node.child("ClientIPVariable") is None:
+                yield Hit(
+                    policy.node,
+                    "the client's address is taken from X-Forwarded-For or the connection",
+                    policy,
+                )
 
 
 _GROUPS = (
