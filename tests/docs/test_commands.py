@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.samples.sample import REPOSITORY, TRAFFIC, Copy, Started, copy_samples, environment
+from tests.samples.sample import CONTROL, REPOSITORY, TRAFFIC, Copy, Started, copy_samples, environment
 
 BLOCK = re.compile(r"^```console(?: exit=(\d+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 VARYING = re.compile(
@@ -122,9 +122,12 @@ class Terminal:
         self.stop()
         text = self.copy.here(command.text)
         runner = f"{sys.executable} samples/run.py --port {self.copy.ports[TRAFFIC]}"
+        runner += f" --control-port {self.copy.ports[CONTROL]}"
         text = re.sub(
             r"^make serve(?: ARGS=(['\"])(.*)\1)?", lambda match: f"{runner} {match[2] or ''}", text
         )
+        ports = f"--port {self.copy.ports[TRAFFIC]} --control-port {self.copy.ports[CONTROL]}"
+        text = re.sub(r"^apiproxy serve\b", f"apiproxy serve {ports}", text)
         self.servers += 1
         log = self.copy.folder / f"server-{self.servers}.log"
         self.server = Started(f"exec {text}", self.copy.folder, environment(), log)
