@@ -27,7 +27,7 @@ from apiproxy_runtime.control.content import command_line_content
 from apiproxy_runtime.control.events.configuration import read_functions
 from apiproxy_runtime.control.host import Content, Host
 from apiproxy_runtime.control.observe.accesslog import AccessLog
-from apiproxy_runtime.control.observe.reporting import Reporting
+from apiproxy_runtime.control.observe.reporting import Reporting, open_spans
 from apiproxy_runtime.control.replica import LocalReplica
 from apiproxy_runtime.control.workers import WorkerReplica, obey
 from apiproxy_runtime.gateway.egress import read_connect_to
@@ -158,6 +158,7 @@ def make_reporting(
             if options.access_log and not options.check
             else None
         ),
+        spans=None if options.check else open_spans(),
         functions=read_functions(options.event_hooks) if options.event_hooks else None,
     )
 

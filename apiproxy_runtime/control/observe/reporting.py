@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
+import os
 import secrets
 from collections.abc import Mapping
+from typing import Protocol
 
 from apiproxy_runtime.control.events.handlers.handler import Function, Tools
 from apiproxy_runtime.control.events.hooks import Hooks
@@ -37,10 +40,43 @@ GRACE = 2.0
 MARKER = "x-apiproxy-event-hook"
 
 
+class Spans(Protocol):
+    """What makes spans of transactions (`opentelemetry.Tracing`, which is loaded only where it is configured)."""
+
+    def attach(self, runtime: Runtime) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+def open_spans(environ: Mapping[str, str] = os.environ) -> Spans | None:
+    """Spans, where the environment variables of OpenTelemetry say whither; else None.
+
+    A runtime without the extra `otel` serves without them, and says so: the variables may be meant for others.
+    """
+    exporter = environ.get("OTEL_TRACES_EXPORTER", "")
+    somewhere = environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or environ.get(
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+    )
+    off = exporter == "none" or environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    if off or not (somewhere or exporter):
+        return None
+    try:
+        # the SDK takes a third of a second to load
+        module = importlib.import_module("apiproxy_runtime.control.observe.opentelemetry")
+    except ImportError as error:
+        logger.warning(
+            "OpenTelemetry is configured and not installed (%s): pip install 'apiproxy-runtime[otel]'", error
+        )
+        return None
+    spans: Spans = module.Tracing(environ)
+    return spans
+
+
 class Reporting:
     """Reports of one process. Make it before the first runtime; `start` when the loop runs, `close` before the replica.
 
     metrics    whether requests are counted (they are where there is a control port to ask for it)
+    spans      makes spans of transactions, where OpenTelemetry is configured
     functions  what hooks of the handler `lambda` may call, by name
     """
 
@@ -51,6 +87,7 @@ class Reporting:
         connect_to: Mapping[str, str] | None = None,
         metrics: bool = True,
         access_log: AccessLog | None = None,
+        spans: Spans | None = None,
         functions: Mapping[str, Function] | None = None,
     ) -> None:
         self.replica = replica
@@ -67,6 +104,7 @@ class Reporting:
         self.hooks.attach(self.events)
         self._metrics = metrics
         self._access_log = access_log
+        self._spans = spans
         self._polling: asyncio.Task[None] | None = None
         replica.made.append(self._attach)
         for runtime in replica.runtimes.values():
@@ -81,6 +119,8 @@ class Reporting:
             )
         if self._access_log is not None:
             self._access_log.attach(runtime)
+        if self._spans is not None:
+            self._spans.attach(runtime)
         transactions = TransactionEvents(runtime, self._marker)
         self.hooks.attach(runtime.services.events)
         self.hooks.changed.append(transactions.reconsider)
@@ -113,6 +153,8 @@ class Reporting:
         self._client.close()
         if self._access_log is not None:
             self._access_log.close()
+        if self._spans is not None:
+            await self._spans.close()
 
     def kinds(self) -> list[EventKind]:
         """What is published in this process."""
