@@ -27,6 +27,7 @@ def run(options: argparse.Namespace) -> int:
         loaded.environment,
         loaded.test_data,
         edition=options.edition,
+        callouts=options.callouts,
         vault_keys=options.vault_keys,
     )
     try:

@@ -25,6 +25,13 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="which plugins may be written; others become comments (default: oss)",
     )
     parser.add_argument(
+        "--callouts",
+        choices=("global", "route"),
+        default="global",
+        help="where service-callout and external-callout stand: their published schemas know global plugins only, "
+        "one of each for all requests; route needs a schema without that rule (default: global)",
+    )
+    parser.add_argument(
         "--vault-keys",
         action="store_true",
         help="write references to a vault in place of the API keys of the test data",

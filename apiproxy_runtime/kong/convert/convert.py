@@ -20,7 +20,15 @@ from apiproxy_runtime.kong.convert.coverage import Coverage
 from apiproxy_runtime.kong.convert.emit import Note, Noted, Tree, emit
 from apiproxy_runtime.kong.convert.matcher import METHODS
 from apiproxy_runtime.kong.convert.merge import merge
-from apiproxy_runtime.kong.convert.outcome import Attachment, Config, Edition, Landscape, Plugin, Row
+from apiproxy_runtime.kong.convert.outcome import (
+    Attachment,
+    Callouts,
+    Config,
+    Edition,
+    Landscape,
+    Plugin,
+    Row,
+)
 from apiproxy_runtime.kong.convert.paths import SLASH, Pattern, literal, regex
 from apiproxy_runtime.kong.convert.registry import canonical, outcome_of
 from apiproxy_runtime.kong.convert.routes import Endpoint
@@ -84,11 +92,12 @@ def convert(
     test_data: TestData,
     *,
     edition: Edition = "oss",
+    callouts: Callouts = "global",
     vault_keys: bool = False,
 ) -> Converted:
     """Convert the API proxies among the bundles; shared flows are put in where they are called."""
     shared = {bundle.name: bundle for bundle in bundles if bundle.kind == "sharedflowbundle"}
-    landscape = Landscape(environment, test_data, shared, edition, vault_keys)
+    landscape = Landscape(environment, test_data, shared, edition, callouts, vault_keys)
     document = _Document(landscape)
     for bundle in bundles:
         if bundle.kind == "apiproxy":
@@ -127,7 +136,8 @@ def _endpoint(bundle: Bundle, proxy: ProxyEndpoint, document: _Document) -> None
         elif service is not None and cell.matcher.path is not None and not assembly.ended:
             _rewrite(proxy, cell, service.target.path, assembly)
         made.append(route)
-        for name_ in sorted(GLOBAL_ONLY & set(assembly.instances)):
+        everywhere = GLOBAL_ONLY if document.landscape.callouts == "global" else frozenset[str]()
+        for name_ in sorted(everywhere & set(assembly.instances)):
             document.global_.append((assembly.instances.pop(name_), route, bundle.name))
         if service is None:
             document.loose.append((bundle.name, route))

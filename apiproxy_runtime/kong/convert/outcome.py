@@ -16,6 +16,8 @@ from apiproxy_runtime.bundle.testdata import TestData
 Verdict = Literal["exact", "partial", "manual", "drop"]
 Phase = Literal["request", "response", "fault", "client"]
 Edition = Literal["oss", "enterprise"]
+#: Where callouts stand: for all requests, as the schemas of the two plugins have it, or on their routes.
+Callouts = Literal["global", "route"]
 #: A plugin's `config`, as Kong's declarative format has it.
 Config = dict[str, Any]
 
@@ -61,6 +63,7 @@ class Landscape:
     test_data: TestData
     shared_flows: Mapping[str, Bundle]
     edition: Edition = "oss"
+    callouts: Callouts = "global"
     vault_keys: bool = False
 
 
