@@ -44,6 +44,8 @@ class KongContext(MessageContext):
     path_matched = "/"
     #: who answered: `upstream`, `cache` (counts as proxied), `exit` (a plugin), `error` (Kong itself)
     source = "upstream"
+    #: whether a server was asked, even if it gave no answer
+    proxied = False
     #: monotonic seconds: begin of the request, of the call to the upstream, and of its answer
     started = 0.0
     proxied_at = 0.0

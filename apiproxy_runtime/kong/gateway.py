@@ -51,9 +51,10 @@ UNEXPECTED = "An unexpected error occurred"
 
 @dataclass(frozen=True, slots=True)
 class RouteProgram:
-    """A route, ready to run."""
+    """A route, ready to run; `chosen` is what observers are told of it."""
 
     route: Route
+    chosen: ChosenRoute
     deployment: Deployment
     chain: Chain
     proxy: Proxy | None
@@ -181,10 +182,11 @@ class KongGateway:
             raise error(ctx, 503, "no Service found with those values")
         observer = ctx.observer
         if observer is not None:
-            observer.route_chosen(ctx, ChosenRoute(routed.route.title, None, None))
+            observer.route_chosen(ctx, routed.chosen)
         ctx.proxied_at = self.world.monotonic()
         response = await routed.proxy.call(ctx)
         ctx.answered_at = self.world.monotonic()
+        ctx.proxied = bool(ctx.tries)
         return response
 
     async def filtered(self, ctx: KongContext, response: Message, collected: Collected) -> Message:
@@ -207,9 +209,9 @@ class KongGateway:
     def finish_headers(self, ctx: KongContext, response: Message) -> None:
         """What Kong tells the client about itself. Latencies are whole milliseconds."""
         fields = response.headers.fields
-        if ctx.source in ("upstream", "cache"):
+        if ctx.proxied or ctx.source == "cache":
             proxied_at = ctx.proxied_at
-            if ctx.source == "upstream":
+            if ctx.proxied:
                 waited = round((ctx.answered_at - proxied_at) * 1000)
                 fields["x-kong-upstream-latency"] = ["X-Kong-Upstream-Latency", str(waited)]
             else:
@@ -352,12 +354,12 @@ async def run_steps(ctx: KongContext, steps: Steps, phase: str) -> None:
 
 
 def tell_exit(ctx: KongContext, step: Step, answer: Exit) -> None:
-    """A plugin's refusal is told to observers as a fault, `plugins.NAME.STATUS`; any other answer as a plain end."""
+    """A plugin's refusal is told to observers as a fault, `kong.NAME`; any other answer as a plain end."""
     message = answer.message
     if message.status < 400:
         ctx.observer.step_ends(ctx, step, None)
         return
-    fault = Fault(f"plugins.{step.kind}.{message.status}", answer.text, message.status)
+    fault = Fault(f"kong.{step.kind}", answer.text, message.status)
     fault.policy = step.policy
     ctx.observer.step_ends(ctx, step, fault)
     ctx.observer.fault_raised(ctx, fault)

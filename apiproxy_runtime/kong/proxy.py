@@ -92,7 +92,8 @@ class Proxy:
                 response = await self.services.send(ctx, call)
             except CallFailed as error:
                 failure = error
-                ctx.tries += ((peer.host, peer.port, error.kind),)
+                if not is_unresolved(error):
+                    ctx.tries += ((peer.host, peer.port, error.kind),)
                 if ring is not None:
                     ring.failed(peer, "timeout" in error.kind)
                 if not may_try_again(error, request):
@@ -121,12 +122,19 @@ def failed(ctx: KongContext, failure: CallFailed | None) -> Message:
     """Kong's answer when no server gave one; None says that there was nobody to ask."""
     if failure is None:
         return error_message(ctx, 503, "failure to get a peer from the ring-balancer")
+    if is_unresolved(failure):
+        return error_message(ctx, 503, "name resolution failed")
+    return error_message(ctx, 504 if "timeout" in failure.kind or failure.kind == "deadline" else 502)
+
+
+def is_unresolved(failure: CallFailed) -> bool:
+    """Whether the name of the server could not be resolved."""
     cause: BaseException | None = failure
     while cause is not None:
         if isinstance(cause, socket.gaierror):
-            return error_message(ctx, 503, "name resolution failed")
+            return True
         cause = cause.__cause__
-    return error_message(ctx, 504 if "timeout" in failure.kind or failure.kind == "deadline" else 502)
+    return False
 
 
 def authority_of(peer: Peer, scheme: str, *, address: bool = False) -> str:

@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from apiproxy_runtime.bundle.finding import Finding, Findings
 from apiproxy_runtime.gateway.egress import HttpEgress, Outgoing, Wrapper
@@ -26,9 +27,15 @@ from apiproxy_runtime.kong.router import KongRouter
 from apiproxy_runtime.kong.site import KongServices
 from apiproxy_runtime.kong.tls import contexts
 from apiproxy_runtime.message.context import Deployment
+from apiproxy_runtime.policy.egress import HTTPTarget
+from apiproxy_runtime.program.program import FaultRules, Segment, TargetProgram
+from apiproxy_runtime.program.program import Route as ChosenRoute
+from apiproxy_runtime.program.properties import success_codes
 from apiproxy_runtime.state.records import Records
 from apiproxy_runtime.state.store import Store, settled
 from apiproxy_runtime.world import World
+
+_NOTHING = Segment((), (), (), True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +102,7 @@ class KongRuntime:
         rings = {upstream.name: Ring(upstream) for upstream in configuration.upstreams}
         chains = Chains(configuration, self.services, findings)
         routes = {
-            route.id: RouteProgram(
-                route,
-                self._deployment(route),
-                chains.of(route),
-                Proxy(route.service, route, rings, configuration, self.services)
-                if route.service is not None
-                else None,
-            )
-            for route in configuration.routes
+            route.id: self._program(route, chains, rings, configuration) for route in configuration.routes
         }
         findings.raise_errors()
         program = KongProgram(routes, self._deployment(None), chains.unrouted)
@@ -119,6 +118,27 @@ class KongRuntime:
             )
         self.checks.start(list(rings.values()))
         return KongDeployed(configuration, tuple(findings.warnings))
+
+    def _program(
+        self, route: Route, chains: Chains, rings: Mapping[str, Ring], configuration: Configuration
+    ) -> RouteProgram:
+        proxy, target = None, None
+        if route.service is not None:
+            proxy = Proxy(route.service, route, rings, configuration, self.services)
+            # observers look at a target's name alone
+            target = TargetProgram(
+                route.service.title,
+                True,
+                cast(HTTPTarget, proxy),
+                _NOTHING,
+                _NOTHING,
+                (),
+                False,
+                FaultRules(),
+                success_codes(None),
+            )
+        chosen = ChosenRoute(route.title, None, target)
+        return RouteProgram(route, chosen, self._deployment(route), chains.of(route), proxy)
 
     def _deployment(self, route: Route | None) -> Deployment:
         proxy, path = "kong", "/"
