@@ -72,10 +72,12 @@ class LintBundle:
 
     @cached_property
     def _nodes(self) -> dict[str, Node | XmlError]:
-        """Roots by file; those that the model has already are the same nodes."""
+        """Roots by file; those that the model has already are the same nodes.
+
+        Not the manifest's, which the model makes up where it cannot be read.
+        """
         model = self.model
         known: list[Node] = [
-            model.manifest,
             *(part.node for part in model.proxies),
             *(part.node for part in model.targets.values()),
             *(part.node for part in model.shared_flows),
