@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, web
 
+from tests.control.events.stage import Receiver, serving, until
+from tests.control.observe.process import served
+
 ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "samples" / "plugin"
 GUIDE = ROOT / "docs" / "write-a-policy.md"
@@ -150,6 +153,46 @@ async def test_default_takes_the_place_of_the_value(serve: Serve) -> None:
     address = await serve(policy.replace("</Lookup>", "<Default>unknown</Default></Lookup>"))
 
     assert [(await get(f"{address}/people?id={person}"))[1] for person in "17"] == ["unknown", "Utrecht"]
+
+
+async def test_failure_is_an_event_that_hooks_can_have(
+    installed: Path, directory: str, tmp_path: Path
+) -> None:
+    path = os.pathsep.join((str(installed), str(ROOT), str(ROOT / "policies")))
+    receiver = Receiver()
+    application = web.Application()
+    application.router.add_route("*", "/{tail:.*}", receiver.handle)
+    options = ("--port", "0", "--state", "memory", "--connect-to", f"directory.example.com={directory}")
+    async with (
+        serving(application) as url,
+        served(tmp_path, str(PLUGIN / "apiproxy"), *options, PYTHONPATH=path) as one,
+    ):
+        source = await one.ask("GET", "/event-hooks/sources/lookup")
+        hook = {"source": "lookup", "event": "failed", "handler": "webhook", "on_change": True}
+        await one.ask("POST", "/event-hooks", json={**hook, "config": {"url": url}})
+        for _ in range(3):
+            await get(f"{one.traffic}/people?id=1")
+        await until(receiver.events)
+
+    assert source == {
+        "data": {
+            "failed": {
+                "fields": ["environment", "proxy", "policy", "reason"],
+                "unique": ["proxy", "policy"],
+                "description": "A Lookup got no value from its service",
+            }
+        }
+    }
+    assert receiver.events() == [
+        {
+            "source": "lookup",
+            "event": "failed",
+            "environment": "test",
+            "proxy": "people",
+            "policy": "LK-City",
+            "reason": "the service answered 404",
+        }
+    ]
 
 
 async def test_declaration_refuses_what_is_wrong_at_deploy_time(serve: Serve) -> None:

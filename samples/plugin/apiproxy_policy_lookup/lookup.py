@@ -8,6 +8,7 @@ from apiproxy_runtime.policy.api import (
     PAYLOAD,
     Call,
     CallFailed,
+    EventKind,
     JsonPathSyntaxError,
     Message,
     MessageContext,
@@ -18,6 +19,15 @@ from apiproxy_runtime.policy.api import (
     compile_jsonpath,
     fault_table,
     text_of,
+)
+
+#: What event hooks are told when a lookup gives no value.
+FAILED = EventKind(
+    "lookup",
+    "failed",
+    fields=("environment", "proxy", "policy", "reason"),
+    unique=("proxy", "policy"),
+    description="A Lookup got no value from its service",
 )
 
 
@@ -46,6 +56,7 @@ class Lookup(Policy):
         "lookup.{policy}.value": "what was found",
         "lookup.{policy}.failed": "whether the lookup failed",
     }
+    events = (FAILED,)
     example = """
 <Lookup name="LK-City">
   <URL>https://directory.example.com/people/{request.queryparam.id}</URL>
@@ -69,7 +80,7 @@ class Lookup(Policy):
         url_of = site.template(self.url, self.node, ignore_unresolved=False)
         find = compile_jsonpath(self.path).find
         put = site.setter(f"lookup.{self.name}.value")
-        egress, now = site.egress, site.world.monotonic
+        egress, now, tell = site.egress, site.world.monotonic, site.emitter(FAILED)
         header, default, seconds = self.header, self.default, self.timeout / 1000
 
         async def ask(ctx: MessageContext) -> str:
@@ -87,6 +98,16 @@ class Lookup(Policy):
             try:
                 value = await ask(ctx)
             except (CallFailed, ValueError) as error:
+                if tell:
+                    where = ctx.deployment
+                    tell(
+                        {
+                            "environment": where.environment,
+                            "proxy": where.proxy,
+                            "policy": self.name,
+                            "reason": str(error),
+                        }
+                    )
                 if default is None:
                     raise self.fault("LookupFailed", reason=error) from error
                 value = default

@@ -13,7 +13,7 @@ from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.control.events.stage import Receiver, serving, until
-from tests.control.observe.test_serve import Served, served
+from tests.control.observe.process import Served, served
 from tests.house import note, proxy, raise_fault, steps, target, write_bundle
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
