@@ -22,7 +22,7 @@ from apiproxy_runtime.cli.sides import BadSide, Made, make_side, make_twin
 from apiproxy_runtime.gateway.egress import read_connect_to
 from apiproxy_runtime.rehearsal.acceptance import BadRules, Pack, Rule, read_pack, read_rules
 from apiproxy_runtime.rehearsal.exchange import Exchange
-from apiproxy_runtime.rehearsal.har import BadRecording, read_har
+from apiproxy_runtime.rehearsal.har import BadRecording
 from apiproxy_runtime.rehearsal.journal import Journal, JournalMismatch
 from apiproxy_runtime.rehearsal.judge import Judge
 from apiproxy_runtime.rehearsal.mocks import BadMocks, read_mocks
@@ -32,6 +32,7 @@ from apiproxy_runtime.rehearsal.run import Progress, Rehearsal, rehearse
 from apiproxy_runtime.rehearsal.sides.live import SAFE
 from apiproxy_runtime.rehearsal.stubs import Policy
 from apiproxy_runtime.rehearsal.tally import Tally
+from apiproxy_runtime.rehearsal.traffic import read_traffic as read_file
 from apiproxy_runtime.rehearsal.virtual import Clock
 
 _SUFFIXES = {".html": "html", ".htm": "html", ".json": "json", ".xml": "junit", ".md": "markdown"}
@@ -113,7 +114,7 @@ async def _run(options: argparse.Namespace) -> int:
 
 def read_traffic(options: argparse.Namespace) -> Iterator[Exchange]:
     """The cases of all recordings, one at a time."""
-    cases = chain.from_iterable(read_har(path) for path in options.traffic)
+    cases = chain.from_iterable(read_file(path) for path in options.traffic)
     return islice(cases, options.limit) if options.limit is not None else cases
 
 

@@ -38,7 +38,8 @@ def compare_calls(before: Sequence[UpstreamCall], after: Sequence[UpstreamCall])
         old_order = ", ".join(_line(before[old]) for old, _ in pairs)
         new_order = ", ".join(_line(after[new]) for new in sorted(new for _, new in pairs))
         first = before[pairs[0][0]]
-        yield _call("order", first, shown(old_order), shown(new_order), Severity.major, pairs[0][0])
+        order = _call("order", first, shown(old_order), shown(new_order), Severity.major, pairs[0][0])
+        yield replace(order, call_after=pairs[0][1])
     for old, new_number in pairs:
         for difference in _requests(before[old], after[new_number], old):
             yield replace(difference, call_after=new_number)
