@@ -290,9 +290,7 @@ async def redeploy(options: argparse.Namespace, host: Host) -> None:
     """Deploy what the files hold now; a broken save leaves the old revision serving."""
     try:
         loaded = load(options.paths, options)
-        content = content_of(loaded, host)
-        loaded.findings.raise_errors()
-        await host.rename(content)
+        await host.rename(content_of(loaded, host), loaded.findings)
     except DeployError as error:
         report(error.findings, sys.stderr)
         print("Refused: the revision before goes on serving.", file=sys.stderr, flush=True)

@@ -19,6 +19,7 @@ from apiproxy_runtime.bundle.finding import DeployError, Finding, Findings
 from apiproxy_runtime.bundle.keyvaluemap import KeyValueMap
 from apiproxy_runtime.bundle.model import BundleKind
 from apiproxy_runtime.control.documents import Documents
+from apiproxy_runtime.control.files import Files
 from apiproxy_runtime.control.organization import Deployment, EnvironmentState, Key, Organization
 from apiproxy_runtime.control.replica import LocalReplica, Plan, Replica
 from apiproxy_runtime.control.storage import Named, Storage
@@ -268,11 +269,14 @@ class Host:
                         )
                     )
 
-    async def rename(self, content: Content) -> None:
-        """Put what the command line names now in the place of what it named before (its files have changed)."""
+    async def rename(self, content: Content, findings: Findings | None = None) -> None:
+        """Put what the command line names now in the place of what it named before (its files have changed).
+
+        `findings` and what is raised are those of `change`.
+        """
         former, self._named = self._named, content
         try:
-            async with self.change() as draft:
+            async with self.change(findings) as draft:
                 draft.documents = draft.documents.without(former.documents)
                 for name, state in former.environments.items():
                     own = draft.environment(name)
@@ -330,6 +334,7 @@ class Host:
             draft.seeded = ()
             for state in draft.environments.values():
                 state.documents = Documents()
+                state.resources = Files({}, "resources")
                 state.deployments = {}
         for name in environments or [self.environment]:
             kvms = self.kvms(name)
@@ -397,16 +402,24 @@ def _differences(
 def _refusals(
     before: Organization, after: Organization, error: DeployError, at: float
 ) -> Iterable[DeployEvent]:
-    for name in after.environments:
-        for what, key, deployment in _differences(before, after, name):
-            if what != "undeployed":
-                revision = deployment.revision
-                yield DeployEvent("refused", name, *key, revision.number, (), error.findings, at)
+    """What would have been deployed; when that is nothing (a bundle that cannot be read), a refusal without a name."""
+    refused = [
+        DeployEvent("refused", name, *key, deployment.revision.number, (), error.findings, at)
+        for name in after.environments
+        for what, key, deployment in _differences(before, after, name)
+        if what != "undeployed"
+    ]
+    last = next(reversed(after.environments), "")
+    return refused or [DeployEvent("refused", last, "apiproxy", "", "", (), error.findings, at)]
 
 
 def _merged(kept: Organization, content: Content) -> Organization:
+    """What was kept, beneath what is named; where base paths meet, the environments named answer."""
     draft = kept.copy()
     _overlay(draft, content)
+    for name, state in content.environments.items():
+        if state.deployments:
+            draft.environments[name] = draft.environments.pop(name)
     return draft
 
 

@@ -19,6 +19,10 @@ from apiproxy_runtime.state.secret import SecretKey, secret_key
 from apiproxy_runtime.state.store import Store, StoreError, Value, settled
 
 _INDEX = "index"
+_MEANWHILE = (
+    "another server that shares this state has deployed meanwhile: restart this one to take over what is there, "
+    "or give it a --state or an --organization of its own"
+)
 #: The documents that may hold secrets.
 _SECRET = ("keystores", "developerapps")
 
@@ -39,6 +43,8 @@ class Storage:
         self.organization = organization
         self.space = f"control/{organization}"
         self.content = f"control/{organization}/content"
+        #: the index as it was read or written last
+        self._index: Value | None = None
         self._written: set[str] = set()
         self._documents: dict[str, tuple[str, str]] = {}
         self._secret: SecretKey | None = None
@@ -48,6 +54,7 @@ class Storage:
         """What was kept; an empty organization if nothing was."""
         stored = await settled(self.store.get(self.space, _INDEX))
         organization = Organization(self.organization)
+        self._index = stored
         if stored is None:
             return organization
         index: dict[str, Any] = json.loads(stored)
@@ -110,7 +117,11 @@ class Storage:
         return Documents.of_plain(json.loads(content))
 
     async def save(self, organization: Organization, named: Named) -> None:
-        """Keep what the command line does not name."""
+        """Keep what the command line does not name.
+
+        Raises StoreError too when another server that shares the store has deployed meanwhile.
+        """
+        await self._look()
         environments = {}
         for name, state in organization.environments.items():
             of_line = named.environments.get(name) or EnvironmentState(name)
@@ -144,8 +155,23 @@ class Storage:
             ],
             "environments": environments,
         }
-        await settled(self.store.put(self.space, _INDEX, json.dumps(index), durable=True))
-        await self._sweep(index)
+        text = json.dumps(index)
+        if not await settled(self.store.compare_and_set(self.space, _INDEX, self._index, text, durable=True)):
+            raise StoreError(_MEANWHILE)
+        self._index = text
+        await self._sweep(text)
+
+    async def _look(self) -> None:
+        """Notice what others have done to the store."""
+        stored = await settled(self.store.get(self.space, _INDEX))
+        if stored == self._index:
+            return
+        if stored is not None:
+            raise StoreError(_MEANWHILE)
+        # emptied by hand: all is written again
+        self._index = None
+        self._written.clear()
+        self._documents.clear()
 
     async def _revision(self, revision: Revision) -> dict[str, Any]:
         return {
@@ -186,10 +212,9 @@ class Storage:
             self._secret, self._secret_known = secret_key(self.store), True
         return self._secret
 
-    async def _sweep(self, index: dict[str, Any]) -> None:
+    async def _sweep(self, index: str) -> None:
         """Delete what was written and is named no more."""
-        text = json.dumps(index)
         for key in list(self._written):
-            if key not in text:
+            if key not in index:
                 await settled(self.store.delete(self.content, key))
                 self._written.discard(key)

@@ -8,6 +8,7 @@ from apiproxy_runtime.bundle.finding import DeployError
 from apiproxy_runtime.control.files import Files
 from apiproxy_runtime.control.host import Host
 from apiproxy_runtime.control.organization import Deployment
+from apiproxy_runtime.state.store import StoreError, settled
 from tests.control.house import ControlHouse, control_house, flow, says
 
 
@@ -139,3 +140,37 @@ async def test_reset_forgets_deployments_documents_and_maps() -> None:
         assert (await house.call("/hello")).status == 404
         assert house.host.organization.names("apiproxy") == []
         assert house.host.kvms("test").names("environment") == {}
+
+
+async def test_of_two_servers_with_one_store_the_second_to_deploy_is_told(tmp_path: Path) -> None:
+    state = f"sqlite:{tmp_path}/state.db"
+    async with control_house(state) as one, control_house(state) as other:
+        await deploy(one.host, "hello", says("hello", "one"))
+        with pytest.raises(StoreError, match="another server"):
+            await deploy(other.host, "hello", says("hello", "other"))
+        assert (await other.call("/hello")).status == 404
+        assert await text(one, "/hello") == "one"
+
+
+async def test_a_store_that_was_emptied_is_filled_again(tmp_path: Path) -> None:
+    state = f"sqlite:{tmp_path}/state.db"
+    async with control_house(state) as house:
+        await deploy(house.host, "hello", says("hello", "hello"))
+        await settled(house.host.store.clear())
+        await deploy(house.host, "more", says("more", "more"))
+    async with control_house(state) as house:
+        assert await text(house, "/hello") == "hello"
+        assert await text(house, "/more") == "more"
+
+
+async def test_contents_that_nothing_names_any_more_are_deleted(tmp_path: Path) -> None:
+    async with control_house(f"sqlite:{tmp_path}/state.db") as house:
+        store = house.host.store
+        await deploy(house.host, "hello", says("hello", "hello"))
+        async with house.host.change() as draft:
+            draft.documents.put("products", "p", {"name": "p"})
+        async with house.host.change() as draft:
+            draft.documents.put("products", "q", {"name": "q"})
+        assert len(await settled(store.entries("control/hybrid/content"))) == 2
+        await house.host.reset()
+        assert await settled(store.entries("control/hybrid/content")) == []
