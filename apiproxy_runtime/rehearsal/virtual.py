@@ -25,10 +25,12 @@ class VirtualWorld(FrozenWorld):
     def __init__(self, seed: int = 0, now: float = START) -> None:
         super().__init__(now, seed)
         self._seed = seed
+        self._begun = False
 
     def begin(self, number: int, now: float) -> None:
-        """The case of that number (from 0) begins. The clock never goes back."""
-        self.time = max(self.time, now)
+        """The case of that number (from 0) begins. From the first one on the clock never goes back."""
+        self.time = max(self.time, now) if self._begun else now
+        self._begun = True
         self._random.seed(self._seed * 1_000_003 + number)
 
     def random_int(self, low: int, high: int) -> int:
