@@ -26,16 +26,20 @@ def environment_state(
 ) -> EnvironmentState:
     """An environment that deploys exactly these bundles, with the documents of a workspace. `now` in milliseconds."""
     state = EnvironmentState(name)
-    try:
-        if workspace is not None:
+    if workspace is not None:
+        try:
             state.documents, state.resources = workspace_documents(workspace, name)
-        for bundle in bundles:
+        except SourceError as error:
+            findings.error(Place(workspace.folder("environments", name)), "InvalidEnvironment", str(error))
+    for bundle in bundles:
+        folder = workspace_folder(workspace, bundle)
+        try:
             files = Files.of(bundle.source, (bundle.kind,), bundle.name)
-            folder = workspace_folder(workspace, bundle)
-            revision = Revision(bundle.kind, bundle.name, bundle.revision, files, folder, now)
-            state.deployments[revision.key] = Deployment(revision, origin, deployed_at=now)
-    except SourceError as error:
-        findings.error(Place(str(error)), "InvalidBundle", str(error))
+        except SourceError as error:
+            findings.error(Place(folder or bundle.kind), "InvalidBundle", str(error))
+            continue
+        revision = Revision(bundle.kind, bundle.name, bundle.revision, files, folder, now)
+        state.deployments[revision.key] = Deployment(revision, origin, deployed_at=now)
     return state
 
 
@@ -64,6 +68,6 @@ def command_line_content(
             workspace.source, find_test_files(workspace.source, workspace, environment)
         )
     except SourceError as error:
-        findings.error(Place(str(error)), "InvalidEnvironment", str(error))
+        findings.error(Place(workspace.apigee), "InvalidEnvironment", str(error))
         return Content({environment: state}, maps=maps)
     return Content({environment: state}, documents, maps)
