@@ -21,8 +21,12 @@ test_bad, test_good = table(
         "another fragment": caches(LITERAL, LITERAL.replace("k<", "j<"), lines=[1], severity=2),
         "another prefix": caches(LITERAL, LITERAL.replace("p<", "q<")),
         "filled by a policy that is not attached": caches(LITERAL, LITERAL, attached=("LC-A",)),
-        "apigeelint pays no heed to references: another variable": caches(
-            '<KeyFragment ref="user.id"/>', '<KeyFragment ref="userid"/>'
+        "apigeelint pays no heed to references: one fragment more": caches(
+            '<KeyFragment ref="a"/><KeyFragment ref="b"/>', '<KeyFragment ref="a"/>'
+        ),
+        "apigeelint looks at the first literal only": caches(
+            "<KeyFragment>a</KeyFragment><KeyFragment>b</KeyFragment>",
+            "<KeyFragment>a</KeyFragment><KeyFragment>c</KeyFragment>",
         ),
     },
     good={
@@ -30,6 +34,10 @@ test_bad, test_good = table(
         "the same references, spaced differently": caches(
             '<KeyFragment ref="a"/><KeyFragment>b</KeyFragment>',
             '\n<KeyFragment ref="a" />\n<KeyFragment> b </KeyFragment>',
+        ),
+        "another variable may hold the same": caches('<KeyFragment ref="a"/>', '<KeyFragment ref="b"/>'),
+        "apigeelint pays no heed to references: one beside a literal": caches(
+            '<KeyFragment ref="a"/>', "<KeyFragment>b</KeyFragment>"
         ),
         "a lookup that is not attached": caches(LITERAL, "", attached=("PC-A",)),
     },
