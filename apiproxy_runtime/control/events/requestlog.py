@@ -163,7 +163,6 @@ def _apigee(ctx: MessageContext) -> Shown:
         "revision": deployment.revision,
         "proxy_endpoint": ctx.endpoint_name,
         "target_endpoint": None if ctx.target is None else ctx.target.name,
-        "flow": ctx.proxy_flow_name,
         "base_path": ctx.base_path,
         "path_suffix": ctx.path_suffix,
         "developer_app": ctx.variables.get("apigee.developer.app.name"),

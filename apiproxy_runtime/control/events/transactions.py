@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apiproxy_runtime.control.events.marker import HEADER, Marker
 from apiproxy_runtime.control.events.requestlog import fault_event, request_log
 from apiproxy_runtime.control.events.sources import BUILT_IN, LOGGED, RAISED
 from apiproxy_runtime.control.observe.concealed import Concealed
@@ -10,16 +11,16 @@ from apiproxy_runtime.message.context import MessageContext
 
 
 class TransactionEvents:
-    """Emits for one runtime. `marker` is the header of our own webhooks: what they cause is not told of again."""
+    """Emits for one runtime. What our own webhooks cause, by their `marker`, is not told of again."""
 
-    def __init__(self, runtime: Runtime, marker: tuple[str, str]) -> None:
+    def __init__(self, runtime: Runtime, marker: Marker) -> None:
         events = runtime.services.events
         for kind in BUILT_IN:
             events.publish(kind)
         self._log, self._raised = events.publish(LOGGED), events.publish(RAISED)
         self._gateway = runtime.gateway
         self._concealed = Concealed(runtime)
-        self._header, self._value = marker
+        self._marker = marker
 
     def reconsider(self) -> None:
         """Have the gateway call us, or no longer, as hooks come and go."""
@@ -29,8 +30,8 @@ class TransactionEvents:
 
     def concluded(self, ctx: MessageContext) -> None:
         """A transaction has ended."""
-        field = ctx.request.headers.fields.get(self._header)
-        if field is not None and self._value in field:
+        field = ctx.request.headers.fields.get(HEADER)
+        if field is not None and self._marker.knows(field[1]):
             return
         if self._log:
             self._log(request_log(ctx, self._concealed.names()))

@@ -141,7 +141,6 @@ def json_line(ctx: MessageContext, secrets: frozenset[str]) -> str:
         "environment": deployment.environment,
         "proxy": deployment.proxy or None,
         "revision": deployment.revision if deployment.proxy else None,
-        "flow": ctx.proxy_flow_name,
         "target": target.name if target is not None else None,
         "target_host": target.host if target is not None else None,
         "app": ctx.variables.get("apigee.developer.app.name"),

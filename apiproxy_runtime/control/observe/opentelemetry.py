@@ -112,7 +112,7 @@ class _Spans:
             {
                 "http.request.method": ctx.request.verb,
                 "http.route": ctx.base_path,
-                "url.path": path,
+                "url.path": _text(path),
                 "url.scheme": client.scheme,
                 "client.address": address_of(ctx),
                 "apiproxy.organization": deployment.organization,
@@ -124,10 +124,10 @@ class _Spans:
             start_time=_nanoseconds(client.received_start),
         )
         if query:
-            self._root.set_attribute("url.query", redacted_query(query, secrets))
+            self._root.set_attribute("url.query", _text(redacted_query(query, secrets)))
         agent = ctx.request.headers.get("User-Agent")
         if agent:
-            self._root.set_attribute("user_agent.original", agent)
+            self._root.set_attribute("user_agent.original", _text(agent))
         self._recording = self._root.is_recording()
         self._context = trace.set_span_in_context(self._root, above)
         #: open steps, the innermost last
@@ -171,7 +171,7 @@ class _Spans:
             SpanKind.CLIENT,
             {
                 "http.request.method": call.request.verb,
-                "url.full": redacted_uri(call.url, self._secrets),
+                "url.full": _text(redacted_uri(call.url, self._secrets)),
                 "server.address": address.partition("://")[2].partition("/")[0],
                 "apiproxy.call": call.purpose,
             },
@@ -252,6 +252,11 @@ class _Spans:
     def variable_written(self, name: str, value: Any, done: bool, before: Any = UNKNOWN) -> None: ...
 
     def printed(self, ctx: MessageContext, text: str) -> None: ...
+
+
+def _text(text: str) -> str:
+    """What callers sent, as text that can be sent on: bytes that are no UTF-8 would cost a whole batch of spans."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _nanoseconds(seconds: float) -> int:

@@ -11,12 +11,12 @@ import contextlib
 import importlib
 import logging
 import os
-import secrets
 from collections.abc import Mapping
 from typing import Protocol
 
 from apiproxy_runtime.control.events.handlers.handler import Function, Tools
 from apiproxy_runtime.control.events.hooks import Hooks
+from apiproxy_runtime.control.events.marker import Marker
 from apiproxy_runtime.control.events.transactions import TransactionEvents
 from apiproxy_runtime.control.observe.accesslog import AccessLog
 from apiproxy_runtime.control.observe.tally import Tally, add
@@ -35,9 +35,6 @@ PAUSE = 2.0
 
 #: Seconds that events get to be delivered when the process stops.
 GRACE = 2.0
-
-#: The header of our own webhooks.
-MARKER = "x-apiproxy-event-hook"
 
 
 class Spans(Protocol):
@@ -95,8 +92,7 @@ class Reporting:
         #: the traffic port, once it listens
         self.server: Server | None = None
         self._client = HttpClient()
-        # a value of this process: what callers send passes for nothing
-        self._marker = (MARKER, secrets.token_hex(8))
+        self._marker = Marker(replica.store.world.now)
         tools = Tools(HttpEgress(self._client, connect_to), self._marker, functions or {})
         self.hooks = Hooks(replica.store, tools)
         #: what is published and emitted outside of runtimes
@@ -129,6 +125,7 @@ class Reporting:
     async def start(self) -> None:
         """Take up the hooks of the store, and look there for new ones from time to time."""
         try:
+            await self._marker.share(self.replica.store)
             await self.hooks.load()
         except StoreError as error:
             logger.error("Event hooks cannot be read: %s", error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +16,12 @@ from aiohttp import web
 
 from apiproxy_runtime.control.events.handlers.handler import Function, Tools
 from apiproxy_runtime.control.events.hooks import Hooks
+from apiproxy_runtime.control.events.marker import Marker
 from apiproxy_runtime.control.events.routes import routes
 from apiproxy_runtime.control.events.transactions import TransactionEvents
 from apiproxy_runtime.gateway.egress import HttpEgress
 from apiproxy_runtime.gateway.http.client import HttpClient
 from tests.house import House, house, proxy, raise_fault, steps, target, write_bundle
-
-MARKER = ("x-apiproxy-event-hook", "test")
 
 
 @dataclass
@@ -112,8 +112,9 @@ async def stage(
     async with house(*bundles, **options) as running, serving(application) as url:
         receiver.url = f"{url}/hook"
         runtime = running.runtime
-        hooks = Hooks(runtime.services.store, Tools(HttpEgress(egress), MARKER, functions or {}))
-        transactions = TransactionEvents(runtime, MARKER)
+        marker = Marker(time.time)
+        hooks = Hooks(runtime.services.store, Tools(HttpEgress(egress), marker, functions or {}))
+        transactions = TransactionEvents(runtime, marker)
         hooks.attach(runtime.services.events)
         hooks.changed.append(transactions.reconsider)
         api = web.Application()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from apiproxy_runtime.control.events.handlers.handler import Tools
 from apiproxy_runtime.control.events.hooks import SPACE, Hooks
+from apiproxy_runtime.control.events.marker import Marker
 from apiproxy_runtime.gateway.egress import HttpEgress
 from apiproxy_runtime.gateway.http.client import HttpClient
 from apiproxy_runtime.policy.events import EventKind, Events
@@ -29,7 +31,7 @@ WEBHOOK: dict[str, Any] = {
 
 
 def hooks_of(store: Store) -> Hooks:
-    return Hooks(store, Tools(HttpEgress(HttpClient()), ("x-a", "b"), {}))
+    return Hooks(store, Tools(HttpEgress(HttpClient()), Marker(time.time), {}))
 
 
 async def test_hooks_are_there_after_a_restart_as_they_were(tmp_path: Path) -> None:
@@ -106,7 +108,7 @@ async def test_hook_that_is_no_longer_allowed_is_left_out_and_the_others_work(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = open_store(f"sqlite:{tmp_path / 'state.db'}")
-    tools = Tools(HttpEgress(HttpClient()), ("x-a", "b"), {"tell": lambda *_: True})
+    tools = Tools(HttpEgress(HttpClient()), Marker(time.time), {"tell": lambda *_: True})
     before = Hooks(store, tools)
     await before.create({"source": "shop", "handler": "lambda", "config": {"functions": ["tell"]}})
     await before.create(LOG)

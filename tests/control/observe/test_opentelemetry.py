@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -134,6 +135,20 @@ async def test_what_the_caller_does_not_sample_makes_no_spans_and_says_so_furthe
     assert {received.headers["traceparent"].split("-")[1] for received in upstream.seen} == {
         PARENT.split("-")[1]
     }
+
+
+async def test_bytes_that_are_no_text_cost_no_spans(tmp_path: Path) -> None:
+    async with collecting(calls(tmp_path)) as (one, collector, _):
+        port = int(one.traffic.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = b"GET /t HTTP/1.1\r\nHost: a\r\nUser-Agent: \xff\xfe\r\nConnection: close\r\n\r\n"
+        writer.write(head)
+        answer = await reader.read()
+        writer.close()
+        await until(lambda: len(collector.spans) == 5, 10)
+
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert attributes(collector.span("GET /t"))["user_agent.original"] == "??"
 
 
 async def test_collector_out_of_reach_holds_up_neither_requests_nor_the_end(tmp_path: Path) -> None:

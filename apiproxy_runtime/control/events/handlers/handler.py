@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from apiproxy_runtime.control.events.marker import Marker
 from apiproxy_runtime.control.events.schema import Fields
 from apiproxy_runtime.policy.egress import Egress
 
@@ -33,12 +34,12 @@ class NotAllowed(ValueError):
 class Tools:
     """What handlers deliver with.
 
-    marker     header and value that every webhook carries, by which the runtime knows its own
+    marker     makes the header by which the runtime knows its own webhooks
     functions  what the configuration file allows `lambda` to call, by name
     """
 
     egress: Egress
-    marker: tuple[str, str]
+    marker: Marker
     functions: Mapping[str, Function]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from apiproxy_runtime.control.events import signature
 from apiproxy_runtime.control.events.handlers.handler import Tools, Undelivered
+from apiproxy_runtime.control.events.marker import HEADER
 from apiproxy_runtime.control.events.schema import Field, boolean, headers, one_of, string, url
 from apiproxy_runtime.gateway.http.tls import TlsProfile
 from apiproxy_runtime.message.message import Message
@@ -40,7 +41,7 @@ async def send(
     if config["secret"] is not None:
         request.headers.set(signature.HEADER, signature.sign(config["secret"], body, config["signature"]))
     request.headers.set("User-Agent", "apiproxy-runtime event-hooks")
-    request.headers.set(*tools.marker)
+    request.headers.set(HEADER, tools.marker.mark())
     address = config["url"]
     secure = address.startswith("https:") and not config["ssl_verify"]
     call = Call(
