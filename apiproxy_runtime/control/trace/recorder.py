@@ -182,6 +182,7 @@ class Recorder:
             item.fault = self._raised(ctx, fault, step.policy)
 
     def route_chosen(self, ctx: MessageContext, route: Route) -> None:
+        self._hold(ctx)
         target = route.target.name if route.target is not None else ""
         self.items.append(RouteTaken(self._now(), route.name, target, self._level()))
 
@@ -241,6 +242,7 @@ class Recorder:
             self.answer = Held(answer, ctx.fault is not None)
         if self.first is None:
             self.first = Held(ctx.request, False)
+        self.calls.clear()
         self.done = True
 
     # ---- while it runs
@@ -261,7 +263,7 @@ class Recorder:
         if last is None or not last.shows(message):
             last = self.last = Held(message, ctx.fault is not None)
             if self.first is None:
-                self.first = last
+                self.first = last if message is ctx.request else Held(ctx.request, False)
         return last
 
     def _open(self, what: Any, ctx: MessageContext, before: Held) -> _Open:
