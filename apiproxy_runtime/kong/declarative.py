@@ -522,7 +522,7 @@ class _Reader:
 
 
 def expand_url(members: dict[str, JsonNode]) -> dict[str, JsonNode]:
-    """A service's `url` as the fields that it stands for; it stays too, so that a wrong one is found."""
+    """A service's `url` as the fields that it stands for; these win over fields of the right type beside it."""
     node = members.get("url")
     protocol = members.get("protocol")
     expanded: dict[str, Any] = {}
@@ -539,9 +539,11 @@ def expand_url(members: dict[str, JsonNode]) -> dict[str, JsonNode]:
     elif protocol is not None and isinstance(protocol.value, str) and protocol.value in _PORTS:
         # a kong.yml says 443 itself; decK fills it in
         return members
-    nodes = {
-        name: JsonNode(value, node.file, node.line, node.column) for name, value in expanded.items() if node
-    }
+    nodes = {}
+    for name, value in expanded.items():
+        beside = members.get(name)
+        if node is not None and (beside is None or isinstance(beside.value, type(value))):
+            nodes[name] = JsonNode(value, node.file, node.line, node.column)
     return {**members, **nodes}
 
 

@@ -122,15 +122,17 @@ class _Tree:
         self.file = file
         self.findings = findings
         self.left = _MAX_VALUES
+        self.told = False
 
     def node(self, node: yaml.Node, depth: int, place: yaml.Mark | None = None) -> JsonNode:
         mark = place or node.start_mark
         line, column = mark.line + 1, mark.column + 1
         self.left -= 1
         if depth > _MAX_DEPTH or self.left <= 0:
-            if self.left >= 0 or depth <= _MAX_DEPTH:
+            if not self.told:
+                self.told = True
                 self.findings.error(Place(self.file, line, column), "", "nested too deep, or too large")
-            self.left = min(self.left, 0)
+            self.left = 0
             return JsonNode(None, self.file, line, column)
         if isinstance(node, yaml.MappingNode):
             members: dict[str, JsonNode] = {}

@@ -75,7 +75,7 @@ class Proxy:
         for _, peer in zip(range(self.attempts), peers, strict=False):
             authority = authority_of(peer, scheme)
             call = Call(
-                f"{scheme}://{authority_of(peer, scheme, address=True)}{target}",
+                f"{scheme}://{authority}{target}",
                 request,
                 "target",
                 self.connect_ms,
@@ -137,12 +137,10 @@ def is_unresolved(failure: CallFailed) -> bool:
     return False
 
 
-def authority_of(peer: Peer, scheme: str, *, address: bool = False) -> str:
-    """Host and port as in a URL; the port is left out where it is the scheme's own, unless `address` is asked for."""
+def authority_of(peer: Peer, scheme: str) -> str:
+    """Host and port as in a URL; the port is left out where it is the scheme's own."""
     host = f"[{peer.host}]" if ":" in peer.host else peer.host
-    if not address and _DEFAULT_PORTS.get(scheme) == peer.port:
-        return host
-    return f"{host}:{peer.port}"
+    return host if _DEFAULT_PORTS.get(scheme) == peer.port else f"{host}:{peer.port}"
 
 
 def complete_headers(ctx: KongContext) -> None:
