@@ -29,7 +29,7 @@ from apiproxy_runtime.kong.convert.outcome import (
     Plugin,
     Row,
 )
-from apiproxy_runtime.kong.convert.paths import SLASH, Pattern, literal, regex
+from apiproxy_runtime.kong.convert.paths import SLASH, Pattern, regex
 from apiproxy_runtime.kong.convert.registry import canonical, outcome_of
 from apiproxy_runtime.kong.convert.routes import Endpoint
 from apiproxy_runtime.kong.convert.targets import Target, convert_target, from_url
@@ -290,8 +290,12 @@ def _rewrite(proxy: ProxyEndpoint, cell: Cell, base: str, assembly: Assembly) ->
     pattern, stem = cell.matcher.path, base.rstrip("/")
     if cell.matcher.path is not None and _cut(proxy, cell.matcher.path):
         stem += "/"
-    root = pattern == literal("") or (not stem and pattern == (SLASH,))
-    uri = (base or "/") if root else f"{stem}$(uri_captures.suffix)"
+    if proxy.base_path == "/" and pattern in ((), (SLASH,)):
+        uri = f"{stem}/"
+    elif pattern == () or (not stem and pattern == (SLASH,)):
+        uri = base or "/"
+    else:
+        uri = f"{stem}$(uri_captures.suffix)"
     _transform(assembly, uri)
 
 
@@ -315,8 +319,10 @@ def _fields(proxy: ProxyEndpoint, cell: Cell, rank: int, name: str, bundle: Bund
         path = f"~{base}(?:/|$)" if base else "~/"
     elif _cut(proxy, matcher.path):
         path = f"~/(?<suffix>{regex(matcher.path[1:])})$"
-    elif not base and regex(matcher.path)[:1] != "/":
-        path = f"~/{'' if not matcher.path else f'?(?<suffix>{regex(matcher.path)})'}$"
+    elif not base and matcher.path in ((), (SLASH,)):
+        path = "~/$"
+    elif not base:
+        path = f"~/??(?<suffix>{regex(matcher.path)})$"
     else:
         path = f"~{base}(?<suffix>{regex(matcher.path)})$"
     weight = 2 * len(segments) - segments.count("*")

@@ -65,10 +65,10 @@ def _member(key: str, value: Tree, indent: int) -> Iterator[str]:
     if isinstance(value, (list, tuple)) and value and all(isinstance(item, Note) for item in value):
         yield from _items(value, indent)
     elif isinstance(value, (dict, list, tuple)) and value:
-        yield f"{pad}{_scalar(key, indent)}:"
+        yield f"{pad}{_quoted(key)}:"
         yield from _lines(value, indent + 2)
     else:
-        yield f"{pad}{_scalar(key, indent)}: {_scalar(value, indent + 2)}"
+        yield f"{pad}{_quoted(key)}: {_scalar(value, indent + 2)}"
 
 
 def _items(items: Sequence[Tree], indent: int) -> Iterator[str]:
@@ -102,20 +102,29 @@ def _scalar(value: Tree, indent: int) -> str:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return json.dumps(value)
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        # an exponent is a number to YAML only behind a decimal point
+        mantissa, exponent, power = repr(value).partition("e")
+        return f"{mantissa}{'' if '.' in mantissa else '.0'}{exponent}{power}" if exponent else mantissa
     if isinstance(value, dict):
         return "{}"
     if isinstance(value, (list, tuple)):
         return "[]"
     text = str(value)
-    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
-        return text
     if "\n" in text and _BLOCK.fullmatch(text) and not text.endswith("\n\n"):
         pad = " " * indent
         body = text.removesuffix("\n").split("\n")
         return f"|{'' if text.endswith(chr(10)) else '-'}\n" + "\n".join(
             pad + line if line else "" for line in body
         )
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    """On one line: as it is where that is safe, else in double quotes."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
+        return text
     quoted = json.dumps(text, ensure_ascii=False)
     return _ODD.sub(lambda odd: f"\\u{ord(odd[0]):04x}", quoted)

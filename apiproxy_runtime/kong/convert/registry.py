@@ -29,7 +29,8 @@ def outcome_of(site: Attachment) -> Outcome:
         return Outcome("drop", "switched off with enabled=false: it never runs")
     convert = converters().get(canonical(site.policy.element))
     if convert is None:
-        return Outcome("manual", f"{site.policy.element} is no policy that is known here")
+        reason = f"{site.policy.element} is no policy that is known here"
+        return Outcome("manual", reason, lost=(f"write a plugin for it ({reason})",))
     return convert(site)
 
 
