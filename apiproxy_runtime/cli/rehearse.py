@@ -73,7 +73,8 @@ async def _run(options: argparse.Namespace) -> int:
     opened = [made.side for made in (before, after, twin) if made is not None]
     live = any(side.kind == "live" for side in opened)
     skip = _is_unsafe if live and not options.allow_side_effects else None
-    judge = Judge(packs, accepted, datetime.now(UTC).date())
+    elsewhere = any(side.kind in ("live", "recorded") for side in opened)
+    judge = Judge(packs, accepted, datetime.now(UTC).date(), elsewhere=elsewhere)
     with contextlib.ExitStack() as stack:
         journal_path = options.resume
         if journal_path is None:

@@ -32,10 +32,15 @@ IDENTICAL = Judgement("identical")
 
 
 class Judge:
-    """Compares outcomes and applies the layers of what is expected. Rules that have expired cover nothing."""
+    """Compares outcomes and applies the layers of what is expected. Rules that have expired cover nothing.
 
-    def __init__(self, packs: Sequence[Pack], accepted: Sequence[Rule], today: date) -> None:
-        self.noise = Noise()
+    elsewhere  one of the sides does not run in this process
+    """
+
+    def __init__(
+        self, packs: Sequence[Pack], accepted: Sequence[Rule], today: date, *, elsewhere: bool = False
+    ) -> None:
+        self.noise = Noise(elsewhere)
         self.aliases = Aliases()
         self.expired = [rule for rule in accepted if rule.expired(today)]
         self._rules = [("accepted", rule) for rule in accepted if not rule.expired(today)]

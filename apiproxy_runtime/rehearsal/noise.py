@@ -28,14 +28,30 @@ VOLATILE = frozenset(
         "x-response-time",
     )
 )
+#: What is told of the connection a request came over, or is added on the wire.
+_OF_THE_CONNECTION = frozenset(
+    (
+        ("answer", "header.date"),
+        ("upstream", "header.host"),
+        ("upstream", "header.x-forwarded-for"),
+        ("upstream", "header.x-forwarded-host"),
+        ("upstream", "header.x-forwarded-port"),
+        ("upstream", "header.x-forwarded-proto"),
+    )
+)
 #: Kinds that a learnt place covers: something is there on both sides.
 _VALUES = frozenset(("header-value", "value", "content", "effect-value", "url"))
 
 
 class Noise:
-    """The places where the old side differs from itself."""
+    """The places where the old side differs from itself.
 
-    def __init__(self) -> None:
+    elsewhere  one of the sides did not run here (it was recorded, or is called over the network): what tells of the
+               connection, and the Date that the wire adds, cannot be the same
+    """
+
+    def __init__(self, elsewhere: bool = False) -> None:
+        self.elsewhere = elsewhere
         self.places: dict[tuple[str, str, str], int] = {}
 
     def learn(self, differences: list[Difference]) -> None:
@@ -48,6 +64,8 @@ class Noise:
     def covers(self, difference: Difference) -> str:
         """The rule that makes a difference noise; empty when it is none."""
         kind = difference.kind
+        if self.elsewhere and (difference.face, difference.path) in _OF_THE_CONNECTION:
+            return "noise:connection"
         if kind == "layout":
             return "noise:layout"
         if kind not in _VALUES:

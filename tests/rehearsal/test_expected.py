@@ -204,3 +204,9 @@ def test_noise_keeps_its_shape(one: str, other: str, same: bool) -> None:
 )
 def test_what_is_known_to_be_volatile_needs_no_second_run(path: str, kind: str, rule: str) -> None:
     assert Noise().covers(Difference("answer", "", path, kind, "a", "b", Severity.minor)) == rule
+
+
+def test_what_tells_of_the_connection_is_noise_only_where_a_side_ran_elsewhere() -> None:
+    lost = Difference("answer", "", "header.date", "header-missing", "Mon", "", Severity.minor)
+    assert Noise(elsewhere=True).covers(lost) == "noise:connection"
+    assert Noise().covers(lost) == ""

@@ -118,7 +118,7 @@ def _groups(run: Rehearsal) -> Iterator[str]:
         yield "<p>None.</p>"
     for position, cause in enumerate(found):
         yield f'<section><h3><span class="tag {cause.severity}">{cause.severity}</span> '
-        yield f"{escape(cause.title) or 'Made by no step of either side'}</h3>"
+        yield f"Made by {escape(cause.title) or 'no step of either side'}</h3>"
         for number, group in enumerate(cause.groups):
             yield from _group(run, group, opened=position == number == 0)
         yield "</section>"

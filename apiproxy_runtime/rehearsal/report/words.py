@@ -12,6 +12,7 @@ from apiproxy_runtime.rehearsal.tally import Group
 
 NOISE = {
     "noise:alias": "a token or id that each side issues for itself",
+    "noise:connection": "what tells of the connection, which was another where the side ran",
     "noise:layout": "the same content, written in other bytes",
     "noise:learnt": "a value that also differs between two runs of the old side",
     "noise:volatile-header": "a header that carries a time or an id of one request",
