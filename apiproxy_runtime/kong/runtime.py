@@ -75,7 +75,14 @@ class KongRuntime:
         way_out = HttpEgress(self.client, connect_to)
         self.egress: Outgoing = outgoing(way_out) if outgoing is not None else way_out
         self.checks = ActiveChecks(self.egress)
-        self.services = KongServices(self.egress, store, self.world, self.gateway.records, self.gateway.spawn)
+        self.services = KongServices(
+            self.egress,
+            store,
+            self.world,
+            self.gateway.records,
+            self.gateway.spawn,
+            callout_seconds=callout_seconds,
+        )
         self.configuration = Configuration("")
         self.watches: tuple[Watch, ...] = ()
 
