@@ -7,6 +7,7 @@ import asyncio
 import errno
 import importlib
 import ipaddress
+import logging
 import os
 import socket
 import sys
@@ -14,6 +15,8 @@ import sys
 from apiproxy_runtime.cli.options.serve import DEFAULT_CONTROL_PORT
 from apiproxy_runtime.control.host import DeployEvent, Host
 from apiproxy_runtime.control.observe.reporting import Reporting
+
+logger = logging.getLogger("apiproxy")
 
 TOKEN_VARIABLE = "APIPROXY_CONTROL_TOKEN"
 
@@ -70,6 +73,12 @@ async def serve_control(
         names=(options.control_host,),
         more=(observe.area(reporting),),
     )
+
+
+def report_end(serving: asyncio.Task[None]) -> None:
+    """Say why the control port has closed, if it was not told to."""
+    if not serving.cancelled() and serving.exception() is not None:
+        logger.error("The control port has closed", exc_info=serving.exception())
 
 
 def print_event(event: DeployEvent) -> None:

@@ -18,7 +18,13 @@ from apiproxy_runtime.bundle.discover import NoBundleFound
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.finding import DeployError, Finding, Findings
 from apiproxy_runtime.bundle.testdata import TestData, describe
-from apiproxy_runtime.cli.control import check_control, open_control, print_event, serve_control
+from apiproxy_runtime.cli.control import (
+    check_control,
+    open_control,
+    print_event,
+    report_end,
+    serve_control,
+)
 from apiproxy_runtime.cli.trace import TextTrace
 from apiproxy_runtime.cli.watch import watch_files
 from apiproxy_runtime.cli.workers import Share
@@ -199,9 +205,10 @@ async def lead(options: argparse.Namespace, host: Host, reporting: Reporting, sh
             return 2
         host.subscribe(print_event)
 
-    def started() -> None:
+    def started() -> list[asyncio.Task[None]]:
         if control is not None:
             tasks.append(loop.create_task(serve_control(host, reporting, control, options)))
+            tasks[-1].add_done_callback(report_end)
         if options.watch:
             tasks.append(
                 loop.create_task(
@@ -210,14 +217,13 @@ async def lead(options: argparse.Namespace, host: Host, reporting: Reporting, sh
                     )
                 )
             )
+        return tasks
 
     if control is not None:
         print(f"Control: {address_of(options.control_host, control.getsockname()[1])}", flush=True)
     try:
         return await listen(options, reporting, share_port, started)
     finally:
-        for task in tasks:
-            task.cancel()
         if control is not None:
             control.close()
 
@@ -235,15 +241,21 @@ async def follow(options: argparse.Namespace, reporting: Reporting, leader: sock
         await replica.close(0)
         return 2
     try:
-        return await listen(options, reporting, True, lambda: None)
+        return await listen(options, reporting, True, list)
     finally:
         obeying.cancel()
 
 
 async def listen(
-    options: argparse.Namespace, reporting: Reporting, share_port: bool, started: Callable[[], None]
+    options: argparse.Namespace,
+    reporting: Reporting,
+    share_port: bool,
+    started: Callable[[], list[asyncio.Task[None]]],
 ) -> int:
-    """Accept traffic until SIGINT or SIGTERM; then let requests in flight finish."""
+    """Accept traffic until SIGINT or SIGTERM; then let requests in flight finish.
+
+    `started` begins what goes on beside the traffic; its tasks are cancelled first.
+    """
     replica = reporting.replica
     server = Server(replica.handle, Limits(), render=render_refusal)
     try:
@@ -272,8 +284,12 @@ async def listen(
     # with its line break in one piece: several workers may write at the same moment
     line = f"Ready: {replica.address} ({count} prox{'y' if count == 1 else 'ies'})\n"
     print(line, end="", flush=True)
-    started()
+    beside = started()
     await stop.wait()
+    for task in beside:
+        task.cancel()
+    if beside:
+        await asyncio.wait(beside, timeout=1)
     await server.stop(GRACE)
     for runtime in replica.runtimes.values():
         await runtime.gateway.drain(GRACE)

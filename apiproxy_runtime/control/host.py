@@ -302,7 +302,11 @@ class Host:
 
         `findings` are as in `change`; a map that names no environment goes to all of them. Raises as `change` does.
         """
-        former = self.organization.seeded
+        former, maps = self.organization.seeded, tuple(maps)
+        if any(data.encrypted for data in maps):
+            _ = self.kvms(
+                self.environment
+            ).secret  # raises here if there is no key, while nothing has changed
         async with self.change(findings) as draft:
             draft.documents = documents
             draft.seeded = ()

@@ -39,7 +39,9 @@ async def run(
     more: Iterable[Area] = (),
 ) -> None:
     """Answer on a listening socket until cancelled."""
-    runner = web.AppRunner(make_application(host, token=token, names=names, more=more), access_log=None)
+    runner = web.AppRunner(
+        make_application(host, token=token, names=names, more=more), access_log=None, shutdown_timeout=0.5
+    )
     await runner.setup()
     try:
         await web.SockSite(runner, listening).start()
