@@ -8,16 +8,17 @@ A file that was renamed or removed (logrotate) is opened anew.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import sys
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from apiproxy_runtime.control.observe.concealed import Concealed
+from apiproxy_runtime.control.observe.jsonbytes import as_json
 from apiproxy_runtime.control.observe.outcome import (
     address_of,
     answer_of,
@@ -40,7 +41,7 @@ PAUSE, MANY = 0.2, 500
 
 _message_id = variables.getter("messageid")
 
-Line = Callable[[MessageContext, frozenset[str]], str]
+Line = Callable[[MessageContext, frozenset[str]], bytes]
 
 
 class AccessLog:
@@ -50,7 +51,7 @@ class AccessLog:
         self._line = FORMS[form]
         self._path = None if place == "-" else Path(place)
         self._file = sys.stdout.fileno() if self._path is None else _opened(self._path)
-        self._lines: list[str] = []
+        self._lines: list[bytes] = []
         self._timer: asyncio.TimerHandle | None = None
         self._failing = False
 
@@ -58,7 +59,7 @@ class AccessLog:
         """Log the requests of a runtime."""
         concealed, lines, line_of = Concealed(runtime), self._lines, self._line
 
-        def put(line: str) -> None:
+        def put(line: bytes) -> None:
             lines.append(line)
             if self._timer is None:
                 self._timer = asyncio.get_running_loop().call_later(PAUSE, self.write)
@@ -89,7 +90,7 @@ class AccessLog:
             self._timer = None
         if not self._lines:
             return
-        data = ("\n".join(self._lines) + "\n").encode("utf-8", "backslashreplace")
+        data = b"\n".join(self._lines) + b"\n"
         self._lines.clear()
         try:
             if self._path is not None and _moved(self._path, self._file):
@@ -123,7 +124,7 @@ def _moved(path: Path, file: int) -> bool:
     return (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino)
 
 
-def json_line(ctx: MessageContext, secrets: frozenset[str]) -> str:
+def json_line(ctx: MessageContext, secrets: frozenset[str]) -> bytes:
     """One JSON object. Times are milliseconds, except `time` (RFC 3339)."""
     client, deployment, fault = ctx.client, ctx.deployment, ctx.fault
     answer, target = answer_of(ctx), ctx.target
@@ -150,22 +151,23 @@ def json_line(ctx: MessageContext, secrets: frozenset[str]) -> str:
         "message_id": _message_id(ctx),
         "traceparent": headers.get("traceparent"),
     }
-    return json.dumps({name: value for name, value in line.items() if value is not None}, ensure_ascii=False)
+    return as_json({name: value for name, value in line.items() if value is not None})
 
 
-def combined_line(ctx: MessageContext, secrets: frozenset[str]) -> str:
+def combined_line(ctx: MessageContext, secrets: frozenset[str]) -> bytes:
     """The combined log format of Apache and nginx; the user is the developer app."""
     client, headers, answer = ctx.client, ctx.request.headers, answer_of(ctx)
-    at = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(client.received_start))
+    at = _written("%d/%b/%Y:%H:%M:%S +0000", int(client.received_start))
     size = body_bytes(answer) if answer is not None else 0
     first = f"{ctx.request.verb} {redacted_uri(client.request_uri, secrets)} HTTP/{ctx.request.version}"
     user = str(ctx.variables.get("apigee.developer.app.name") or "-").replace(" ", "_")
     referer = redacted_uri(headers.get("Referer") or "-", secrets)
     agent = headers.get("User-Agent") or "-"
-    return (
+    line = (
         f"{address_of(ctx)} - {_plain(user)} [{at}] "
         f'"{_plain(first)}" {status_of(ctx)} {size or "-"} "{_plain(referer)}" "{_plain(agent)}"'
     )
+    return line.encode("utf-8", "backslashreplace")
 
 
 def _plain(text: str) -> str:
@@ -179,7 +181,13 @@ def _plain(text: str) -> str:
 
 def _rfc3339(seconds: float) -> str:
     whole, rest = divmod(round(seconds * 1000), 1000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{rest:03d}Z"
+    return f"{_written('%Y-%m-%dT%H:%M:%S', whole)}.{rest:03d}Z"
+
+
+@lru_cache(8)
+def _written(form: str, second: int) -> str:
+    """A second of UTC, which many requests share."""
+    return time.strftime(form, time.gmtime(second))
 
 
 FORMS: dict[str, Line] = {"json": json_line, "combined": combined_line}

@@ -5,7 +5,6 @@ A handler is one module of this package with `HANDLER`; `table.py` names them al
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,10 +50,3 @@ class Handler:
     fields: Fields
     make: Callable[[dict[str, Any], Tools], Deliver]
     pings: bool = False
-
-
-def as_json(value: Any) -> bytes:
-    """Compact JSON; what JSON does not know is written as text."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str).encode(
-        "utf-8", "replace"
-    )

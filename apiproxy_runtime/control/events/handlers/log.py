@@ -6,7 +6,8 @@ import logging
 import os
 from typing import Any
 
-from apiproxy_runtime.control.events.handlers.handler import Deliver, Event, Handler, Tools, as_json
+from apiproxy_runtime.control.events.handlers.handler import Deliver, Event, Handler, Tools
+from apiproxy_runtime.control.observe.jsonbytes import as_json
 
 #: A logger of its own, whose level is INFO however quiet the others are: whoever makes the hook wants the lines.
 logger = logging.getLogger("apiproxy.events")

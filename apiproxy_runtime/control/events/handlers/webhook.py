@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from apiproxy_runtime.control.events.handlers.handler import Deliver, Event, Handler, Tools, as_json
+from apiproxy_runtime.control.events.handlers.handler import Deliver, Event, Handler, Tools
 from apiproxy_runtime.control.events.handlers.request import FIELDS, send
+from apiproxy_runtime.control.observe.jsonbytes import as_json
 
 
 def make(config: dict[str, Any], tools: Tools) -> Deliver:
