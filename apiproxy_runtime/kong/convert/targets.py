@@ -80,11 +80,11 @@ def convert_target(target: TargetEndpoint, name: str, environment: Environment) 
 
 def from_url(url: str) -> Target:
     """The service of an address; one with a variable in it is a placeholder."""
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        port = None
+        parts, port = urlsplit(""), None
     if "{" in url or parts.scheme not in ("http", "https") or not parts.hostname:
         found = Target(_nowhere("target"), "manual", "the address is only known at run time")
         found.lost.append(f"write the address that Apigee makes of {url or 'nothing'}")
