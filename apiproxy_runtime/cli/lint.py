@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from apiproxy_runtime.bundle.discover import NoBundleFound
+from apiproxy_runtime.lint.baseline import BaselineError, read_baseline, without_known, write_baseline
 from apiproxy_runtime.lint.config import Config, ConfigError, find_config, read_config
 from apiproxy_runtime.lint.fix import apply_fixes
 from apiproxy_runtime.lint.formatters.registry import find_formatter, formatter_names
@@ -16,6 +17,8 @@ from apiproxy_runtime.lint.linter import DEPLOY, Report, lint
 from apiproxy_runtime.lint.registry import find_rule, find_rules, rule_ids
 from apiproxy_runtime.lint.result import ERROR
 from apiproxy_runtime.lint.rule import OptionError, Rule
+
+BASELINE = "apiproxylint-baseline.json"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -35,8 +38,16 @@ def run(options: argparse.Namespace) -> int:
         report = _report(options, config)
         if options.fix and apply_fixes(report):
             report = _report(options, config)
-    except (NoBundleFound, ConfigError, OptionError) as error:
+        if options.write_baseline:
+            file = options.baseline or Path(BASELINE)
+            print(f"{file}: {write_baseline(report, file)} problems are known from now on", file=sys.stderr)
+            return 0
+        if options.baseline is not None:
+            report = without_known(report, read_baseline(options.baseline))
+    except (NoBundleFound, ConfigError, OptionError, BaselineError) as error:
         return _refuse(str(error))
+    except OSError as error:
+        return _refuse(f"{error.filename}: {error.strerror}")
     color = options.output is None and sys.stdout.isatty()
     text = formatter(without_warnings(report) if config.quiet else report, color=color)
     if options.output is not None:

@@ -9,6 +9,7 @@
     paths:
       - match: "**/legacy/**"
         exclude: [PO007]
+        rules: {BN005: error}
 
 Looked for beside the bundle and in the folders above it, then in the home folder; the nearest wins.
 """
@@ -36,10 +37,11 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PathConfig:
-    """Rules left out for files whose printed path matches a pattern (`**` crosses folders)."""
+    """What holds for files whose printed path matches a pattern (`**` crosses folders): rules left out, severities."""
 
     match: str
-    exclude: frozenset[str]
+    exclude: frozenset[str] = frozenset()
+    severities: Mapping[str, Severity] = field(default_factory=dict)
 
     def covers(self, path: str) -> bool:
         return _pattern(self.match).fullmatch(path) is not None
@@ -76,6 +78,14 @@ class Config:
         return bool(path) and any(
             not names.isdisjoint(entry.exclude) and entry.covers(path) for entry in self.paths
         )
+
+    def severity(self, rule: str, path: str) -> Severity | None:
+        """What a rule's problems in that file are by an entry of `paths`; the last that says so wins."""
+        found = None
+        for entry in self.paths:
+            if rule.upper() in entry.severities and entry.covers(path):
+                found = entry.severities[rule.upper()]
+        return found
 
 
 def find_config(beside: Path) -> Path | None:
@@ -116,16 +126,7 @@ def _yaml(text: str, file: Path) -> Config:
     options: dict[str, Mapping[str, object]] = {}
     for rule, setting in rules.items():
         values = dict(setting) if isinstance(setting, dict) else {"severity": setting}
-        severity = values.pop("severity", None)
-        # YAML reads a bare `off` as false
-        if severity is False or severity == "off":
-            exclude.add(rule.upper())
-        elif severity in get_args(Severity):
-            severities[rule.upper()] = cast(Severity, severity)
-        elif severity is not None:
-            raise ConfigError(
-                f"{file}: the severity of {rule} must be error, warning or off, not {severity!r}"
-            )
+        _weigh(rule, values.pop("severity", None), severities, exclude, file)
         if values:
             options[rule.upper()] = values
     paths = top.get("paths") or []
@@ -134,8 +135,8 @@ def _yaml(text: str, file: Path) -> Config:
     entries = []
     for entry in paths:
         entry = _mapping(entry, file, "an entry of paths")
-        _known(entry, ("match", "exclude"), file, "an entry of paths")
-        entries.append(PathConfig(str(entry.get("match", "")), frozenset(_ids(entry.get("exclude"), file))))
+        _known(entry, ("match", "exclude", "rules"), file, "an entry of paths")
+        entries.append(_path(entry, file))
     return Config(
         profile=_profile(top.get("profile", "apigeex"), file),
         exclude=frozenset(exclude),
@@ -146,6 +147,26 @@ def _yaml(text: str, file: Path) -> Config:
         quiet=_flag(top, "quiet", file),
         max_warnings=_count(top.get("max_warnings", -1), file),
     )
+
+
+def _path(entry: dict[str, object], file: Path) -> PathConfig:
+    exclude = set(_ids(entry.get("exclude"), file))
+    severities: dict[str, Severity] = {}
+    for rule, setting in _mapping(entry.get("rules") or {}, file, "rules of an entry of paths").items():
+        _weigh(rule, setting, severities, exclude, file)
+    return PathConfig(str(entry.get("match", "")), frozenset(exclude), severities)
+
+
+def _weigh(
+    rule: str, severity: object, severities: dict[str, Severity], exclude: set[str], file: Path
+) -> None:
+    """A severity as it is written; YAML reads a bare `off` as false."""
+    if severity is False or severity == "off":
+        exclude.add(rule.upper())
+    elif severity in get_args(Severity):
+        severities[rule.upper()] = cast(Severity, severity)
+    elif severity is not None:
+        raise ConfigError(f"{file}: the severity of {rule} must be error, warning or off, not {severity!r}")
 
 
 def _rc(text: str, file: Path) -> Config:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePath
 
@@ -17,7 +17,7 @@ from apiproxy_runtime.bundle.xml import Node
 from apiproxy_runtime.lint.bundle import LintBundle
 from apiproxy_runtime.lint.config import Config
 from apiproxy_runtime.lint.parts import EndpointFile, PolicyFile, RawFile
-from apiproxy_runtime.lint.result import ERROR, WARNING, FileResult, Problem
+from apiproxy_runtime.lint.result import ERROR, WARNING, FileResult, Problem, TrailStep
 from apiproxy_runtime.lint.rule import Match, Rule
 from apiproxy_runtime.lint.suppress import suppressions
 
@@ -84,7 +84,8 @@ def deploy_problem(finding: Finding, config: Config) -> Problem:
     return Problem(
         rule=rule,
         severity=ERROR if severity == "error" else WARNING,
-        message=finding.message,
+        # Apigee's name of an error is what its users search for
+        message=f"{finding.name}: {finding.message}" if finding.name else finding.message,
         cure=finding.cure,
         line=finding.line,
         column=finding.column,
@@ -130,7 +131,8 @@ def _problems(rule: Rule, bundle: LintBundle, config: Config) -> Iterator[tuple[
     """What one rule finds in one bundle, by file. Where the rule fails, that is the problem, and the rest goes on."""
     severity = config.severities.get(rule.id.upper())
     if type(rule).on_bundle is not Rule.on_bundle:
-        yield from _guarded(rule, lambda: rule.on_bundle(bundle), "Bundle", bundle.place, severity)
+        call: Callable[[], Iterable[Match]] = partial(rule.on_bundle, bundle)
+        yield from _guarded(rule, call, "Bundle", bundle.place, severity, bundle)
     for visit in _VISITS:
         if getattr(type(rule), visit.method) is getattr(Rule, visit.method):
             continue
@@ -139,15 +141,20 @@ def _problems(rule: Rule, bundle: LintBundle, config: Config) -> Iterator[tuple[
             if isinstance(item, PolicyFile) and rule.elements and item.element not in rule.elements:
                 continue
             call = partial(method, item, bundle)
-            yield from _guarded(rule, call, visit.node_type, _place_of(item, bundle), severity)
+            yield from _guarded(rule, call, visit.node_type, _place_of(item, bundle), severity, bundle)
 
 
 def _guarded(
-    rule: Rule, call: Callable[[], Iterable[Match]], node_type: str, place: Placed, severity: Severity | None
+    rule: Rule,
+    call: Callable[[], Iterable[Match]],
+    node_type: str,
+    place: Placed,
+    severity: Severity | None,
+    bundle: LintBundle,
 ) -> Iterator[tuple[str, Problem]]:
     try:
         for match in call():
-            yield match.place.file, _problem(rule, match, node_type, severity)
+            yield match.place.file, _problem(rule, match, node_type, severity, bundle)
     except Exception as error:  # a rule may come from anywhere; its failure is told and must not hide others
         last = traceback.extract_tb(error.__traceback__)[-1]
         message = f"the rule itself failed: {type(error).__name__}: {error} ({PurePath(last.filename).name}:{last.lineno})"
@@ -173,7 +180,9 @@ def _place_of(item: object, bundle: LintBundle) -> Placed:
     return item.place if isinstance(item, RawFile) else bundle.place
 
 
-def _problem(rule: Rule, match: Match, node_type: str, severity: Severity | None) -> Problem:
+def _problem(
+    rule: Rule, match: Match, node_type: str, severity: Severity | None, bundle: LintBundle
+) -> Problem:
     return Problem(
         rule=rule.id,
         severity=ERROR if (severity or match.severity or rule.severity) == "error" else WARNING,
@@ -183,6 +192,9 @@ def _problem(rule: Rule, match: Match, node_type: str, severity: Severity | None
         column=match.place.column,
         node_type=node_type,
         fix=match.fix,
+        trail=tuple(
+            TrailStep(bundle.path(place.file), place.line, place.column, text) for place, text in match.trail
+        ),
     )
 
 
@@ -207,8 +219,18 @@ def _result(bundle: LintBundle, file: str, problems: list[Problem], config: Conf
             or (switched_off is not None and switched_off.hold(problem.rule, problem.line))
         )
     }
-    ordered = sorted(kept, key=lambda problem: (problem.line, problem.column, problem.rule, problem.message))
+    weighed = (_weighed(problem, path, config) for problem in kept) if config.paths else kept
+    ordered = sorted(
+        weighed, key=lambda problem: (problem.line, problem.column, problem.rule, problem.message)
+    )
     return FileResult(path, file, bundle.model.source, tuple(ordered))
+
+
+def _weighed(problem: Problem, path: str, config: Config) -> Problem:
+    severity = config.severity(problem.rule, path)
+    if severity is None or problem.internal:
+        return problem
+    return replace(problem, severity=ERROR if severity == "error" else WARNING)
 
 
 def lint(

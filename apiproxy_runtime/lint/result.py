@@ -23,6 +23,16 @@ class Fix:
 
 
 @dataclass(frozen=True, slots=True)
+class TrailStep:
+    """One place on the way to a problem, and what happens there. `path` is the one to print."""
+
+    path: str
+    line: int
+    column: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One problem in one file.
 
@@ -30,6 +40,7 @@ class Problem:
     line       counts from 1; 0 means the file (or folder) as a whole
     node_type  what the rule looked at: Policy, Step, Condition, …
     internal   the rule itself failed; nothing is known about the bundle
+    trail      the way to it, step by step, where a rule tells it
     """
 
     rule: str
@@ -41,6 +52,7 @@ class Problem:
     node_type: str
     fix: Fix | None = None
     internal: bool = False
+    trail: tuple[TrailStep, ...] = ()
 
     @property
     def text(self) -> str:

@@ -62,13 +62,17 @@ class OptionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What a rule yields: where, what is wrong, and how to mend it. `severity` only where it is not the rule's own."""
+    """What a rule yields: where, what is wrong, and how to mend it.
+
+    `severity` only where it is not the rule's own. `trail` tells the way to the problem: places, and what happens there.
+    """
 
     place: Placed
     message: str
     cure: str = ""
     severity: Severity | None = None
     fix: Fix | None = None
+    trail: tuple[tuple[Placed, str], ...] = ()
 
 
 class Option(Generic[T]):

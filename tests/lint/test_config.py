@@ -19,6 +19,17 @@ def test_rules_are_weighed_set_and_switched_off(tmp_path: Path) -> None:
     assert config.options == {"CC004": {"terms": 20}}
 
 
+def test_paths_have_severities_of_their_own(tmp_path: Path) -> None:
+    file = tmp_path / ".apiproxylint.yaml"
+    file.write_text('paths:\n  - {match: "old/**", exclude: [PO007], rules: {BN005: error, TD002: off}}\n')
+    config = read_config(file)
+    assert config.severity("bn005", "old/a.xml") == "error"
+    assert config.severity("BN005", "new/a.xml") is None
+    assert config.excludes("TD002", "old/a.xml")
+    assert config.excludes("PO007", "old/a.xml")
+    assert not config.excludes("TD002", "new/a.xml")
+
+
 def test_apigeelintrc_is_read_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / ".apigeelintrc"
     file.write_text(

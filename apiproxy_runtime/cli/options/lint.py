@@ -39,6 +39,14 @@ def declare(parser: argparse.ArgumentParser) -> None:
         metavar="SEVERITY",
         help="exit with 1 for problems from there on: error (default), warning, never",
     )
+    parser.add_argument(
+        "--baseline", type=Path, metavar="FILE", help="file of known problems, which are not told again"
+    )
+    parser.add_argument(
+        "--write-baseline",
+        action="store_true",
+        help="write all problems to the baseline (default: apiproxylint-baseline.json) and exit",
+    )
     parser.add_argument("--fix", action="store_true", help="mend in place what can be mended")
     parser.add_argument("--list-rules", action="store_true", help="print the rules and exit")
     parser.add_argument("--explain", metavar="ID", help="print what a rule is about and exit")
