@@ -1,0 +1,41 @@
+"""The command line of `apiproxy traffic`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from apiproxy_runtime.cli.options.command import Command, add_environment
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--from",
+        dest="sources",
+        action="append",
+        required=True,
+        type=Path,
+        metavar="OAS|BUNDLE|FILE",
+        help="bundles or a workspace (cases that reach every branch), an OpenAPI document (its examples), "
+        "or traffic of another tool: HAR, Postman, curl, trace, GoReplay, access log (repeatable for bundles)",
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.har", help="file to write")
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
+    parser.add_argument(
+        "--limit", type=int, default=5000, metavar="N", help="requests to try for a bundle (default: 5000)"
+    )
+    parser.add_argument(
+        "--fail-under", type=float, metavar="PERCENT", help="exit with 1 when less of the branches is reached"
+    )
+    add_environment(parser)
+
+
+COMMAND = Command(
+    "apiproxy_runtime.cli.traffic",
+    "generate or convert traffic for a rehearsal",
+    "Generate cases that reach every flow, condition, route and fault rule of a bundle, or convert traffic to HAR.",
+    declare,
+    """example:
+  apiproxy traffic --from ./apiproxy --env-dir . -o cases.har
+  apiproxy traffic --from shop.postman_collection.json -o cases.har""",
+)
