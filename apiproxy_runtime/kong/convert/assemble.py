@@ -50,6 +50,7 @@ class Assembly:
     todos       comments that belong to no plugin
     ended       whether a policy answers before the target is called
     fixed_path  whether the path behind the base path is left out (target.copy.pathsuffix)
+    incomplete  whether anything that Apigee does for a request or its answer is lost
     """
 
     cell: Cell | None = None
@@ -57,6 +58,7 @@ class Assembly:
     todos: list[str] = field(default_factory=list)
     ended: bool = False
     fixed_path: bool = False
+    incomplete: bool = False
 
 
 def assemble(endpoint: Endpoint, cell: Cell, fixed: Mapping[str, str]) -> Assembly:
@@ -164,6 +166,7 @@ def _step(
             placed_any = True
     if not placed_any:
         assembly.todos += [note for note in notes if note not in assembly.todos]
+    assembly.incomplete |= bool(lost) and step.phase != "client"
     if keep and step.phase == "request":
         assembly.ended |= any(plugin.name == "request-termination" for plugin in outcome.plugins)
     if not unknown and outcome.variables.get("target.copy.pathsuffix") == "false":

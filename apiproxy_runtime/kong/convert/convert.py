@@ -130,7 +130,13 @@ def _endpoint(bundle: Bundle, proxy: ProxyEndpoint, document: _Document) -> None
         fields = _fields(proxy, cell, len(cells) - index, name, bundle)
         route = _Route(name, cell, fields, assembly)
         if service is None and "request-termination" not in assembly.instances:
-            _answer(assembly, "request-termination", {"status_code": 200})
+            if assembly.incomplete:
+                place = cell.rule.node if cell.rule is not None else proxy.node
+                text = "no target is called, and what answers is not converted: 503 until somebody decides"
+                assembly.todos.append(f"TODO {at(place)}: {text}")
+                _answer(assembly, {"status_code": 503, "message": f"{bundle.name} is not converted"})
+            else:
+                _answer(assembly, {"status_code": 200})
         elif service is not None and assembly.fixed_path and not assembly.ended:
             _transform(assembly, service.target.path)
         elif service is not None and cell.matcher.path is not None and not assembly.ended:
@@ -281,8 +287,8 @@ def _service(bundle: Bundle, cell: Cell, document: _Document) -> _Service | None
     return service
 
 
-def _answer(assembly: Assembly, name: str, config: Config) -> None:
-    assembly.instances[name] = Instance(Plugin(name, config), [])
+def _answer(assembly: Assembly, config: Config) -> None:
+    assembly.instances["request-termination"] = Instance(Plugin("request-termination", config), [])
 
 
 def _rewrite(proxy: ProxyEndpoint, cell: Cell, base: str, assembly: Assembly) -> None:

@@ -21,7 +21,7 @@ _EXPRESSION = "\0expression:"
 #: What Java knows and Rust, whose expressions Kong reads, does not: looking around, going back, atomic groups.
 _ONLY_JAVA = re.compile(r"\(\?(?!:)|\\[1-9]|\\k<|[*+?}]\+|&&")
 Pattern = tuple[str, ...]
-_RESERVED = frozenset("\\.+*?()|[]{}^$#&-~")
+_RESERVED = frozenset("\\.+*?()|[]{}^$")
 
 
 def literal(text: str) -> Pattern:

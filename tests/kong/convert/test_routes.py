@@ -297,3 +297,12 @@ def test_conditions_without_end_do_not_make_routes_without_end(tmp_path):
     accepted(result, tmp_path)
     assert result.routes <= 64
     assert "which no route can ask" in result.text or "NOT written" in result.text
+
+
+@pytest.mark.parametrize(("xml", "status"), [(HEADER.format("A", "1"), 200), ('<Javascript name="A"/>', 503)])
+def test_a_route_without_target_answers_only_what_was_converted(tmp_path, xml, status):
+    made = bundle(tmp_path, policies={"A": xml}, request=steps("A"), routes='<RouteRule name="none"/>')
+    result = converted(made)
+    (route,) = routes_of(result).values()
+    assert plugins_of(route)["request-termination"]["status_code"] == status
+    assert ("503 until somebody decides" in result.text) is (status == 503)
