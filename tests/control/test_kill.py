@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.cli.test_serve_control import Running, request, serving
-from tests.control.house import archive, workspace
+from tests.control.house import archive, says, workspace
 from tests.house import proxy, steps
 
 KEY = base64.b64encode(bytes(range(32))).decode()
@@ -164,6 +164,9 @@ def test_nothing_acknowledged_is_lost_when_the_process_is_killed(
         assert request(f"{running.control}/v1/emulator/setup/tests", consumers())[0] == 200
         before = described(running)
         load = Load(running)
+        patience = time.monotonic() + 60
+        while len(load.tokens) < 8 and time.monotonic() < patience:
+            time.sleep(0.01)
         time.sleep(after)
         running.process.kill()
         load.wait()
@@ -209,3 +212,40 @@ def test_without_a_key_redis_refuses_to_keep_credentials(redis_url: str, tmp_pat
         assert (status, json.loads(text)["code"]) == (503, "StateUnavailable")
         assert "APIPROXY_STATE_KEY" in text
         assert described(running)["test/products"] == []
+
+
+def test_a_process_killed_while_it_deploys_comes_back_with_one_deploy_whole(
+    state: str, tmp_path: Path
+) -> None:
+    options = ("--state", state, "--organization", "kill-deploys")
+    answered = [0]
+
+    def deploy(running: Running) -> None:
+        for number in range(1, 10_000):
+            bundles = {name: says(name, f"deploy {number}") for name in ("a", "b")}
+            try:
+                assert running.deploy(workspace(bundles, targetservers=[server(number)]))[0] == 200
+            except OSError:
+                return
+            answered[0] = number
+
+    with serving(*options, cwd=tmp_path, APIPROXY_STATE_KEY=KEY) as running:
+        deploying = threading.Thread(target=deploy, args=(running,))
+        deploying.start()
+        patience = time.monotonic() + 60
+        while answered[0] < 5 and time.monotonic() < patience:
+            time.sleep(0.007)
+        running.process.kill()
+        deploying.join(30)
+        assert not deploying.is_alive()
+    assert answered[0] >= 5
+    with serving(*options, cwd=tmp_path, APIPROXY_STATE_KEY=KEY) as running:
+        found = {request(f"{running.traffic}/{name}")[1] for name in ("a", "b")}
+        # the deploy under way may have been kept, unanswered
+        assert found in ({f"deploy {answered[0]}"}, {f"deploy {answered[0] + 1}"})
+        version = json.loads(request(f"{running.control}/v1/emulator/version")[1])
+        assert found == {f"deploy {version['revision']}"}
+
+
+def server(number: int) -> dict[str, Any]:
+    return {"name": f"t{number}", "host": "example.com", "port": 443}

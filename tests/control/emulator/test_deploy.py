@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -255,3 +256,33 @@ async def test_health_and_unknown_paths() -> None:
         assert (gone.status, gone.json()["code"]) == (404, "NotFound")
         wrong = await house.ask("GET", "/v1/emulator/deploy")
         assert (wrong.status, wrong.json()["code"]) == (405, "MethodNotAllowed")
+
+
+async def test_no_request_fails_while_deploys_go_on() -> None:
+    async with control_house() as house:
+        await house.deploy(workspace({"hello": says("hello", "0")}))
+        stop = asyncio.Event()
+
+        async def call() -> list[str]:
+            seen = []
+            while not stop.is_set():
+                reply = await house.call("/hello")
+                assert reply.status == 200
+                seen.append(reply.text)
+            return seen
+
+        calling = [asyncio.create_task(call()) for _ in range(3)]
+        for number in range(1, 16):
+            assert (await house.deploy(workspace({"hello": says("hello", str(number))}))).status == 200
+        stop.set()
+        for seen in await asyncio.gather(*calling):
+            assert seen == sorted(seen, key=int)
+
+
+async def test_deploys_at_one_moment_are_numbered_one_after_the_other() -> None:
+    async with control_house() as house:
+        bodies = [workspace({"hello": says("hello", str(number))}) for number in range(6)]
+        replies = await asyncio.gather(*(house.deploy(body) for body in bodies))
+        order = {int(reply.json()["revision"]): number for number, reply in enumerate(replies)}
+        assert sorted(order) == [1, 2, 3, 4, 5, 6]
+        assert (await house.call("/hello")).text == str(order[6])
