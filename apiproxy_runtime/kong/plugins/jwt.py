@@ -57,8 +57,10 @@ def compile_jwt(config: Config, site: KongSite) -> Phases:
             header, claims = decoded(token)
         except ValueError as error:
             return Refusal(f"Bad token; {error}", invalid)
-        name = claims.get(claim) or header.get(claim)
-        if name is None:
+        name = claims.get(claim)
+        if name in (None, False):
+            name = header.get(claim)
+        if name in (None, False):
             return Refusal(f"No mandatory '{claim}' in claims", invalid)
         if name == "":
             return Refusal(f"Invalid '{claim}' in claims", invalid)

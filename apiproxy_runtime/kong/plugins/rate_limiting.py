@@ -39,7 +39,9 @@ def window(period: str, now: float) -> tuple[float, float]:
     moment = time.gmtime(now)
     month = moment.tm_mon if period == "month" else 1
     begin = float(calendar.timegm((moment.tm_year, month, 1, 0, 0, 0)))
-    year, month = (moment.tm_year, moment.tm_mon + 1) if period == "month" else (moment.tm_year + 1, 1)
+    year, month = (moment.tm_year, month + 1) if period == "month" else (moment.tm_year + 1, 1)
+    if month > 12:
+        year, month = year + 1, 1
     return begin, float(calendar.timegm((year, month, 1, 0, 0, 0)))
 
 
