@@ -23,9 +23,8 @@ class ExtractJsonUnguarded(Rule):
 
     def on_step(self, step: StepNode, bundle: LintBundle) -> Iterator[Match]:
         policy = step.policy
-        if (
-            policy is not None
-            and policy.element == "ExtractVariables"
-            and policy.node.child("JSONPayload") is not None
-        ):
+        if policy is None or policy.element != "ExtractVariables":
+            return
+        payload = policy.node.child("JSONPayload")
+        if payload is not None and payload.children:
             yield from unguarded(step, content_variables(policy, step), "JSON from the content")

@@ -23,9 +23,8 @@ class ExtractXmlUnguarded(Rule):
 
     def on_step(self, step: StepNode, bundle: LintBundle) -> Iterator[Match]:
         policy = step.policy
-        if (
-            policy is not None
-            and policy.element == "ExtractVariables"
-            and policy.node.child("XMLPayload") is not None
-        ):
+        if policy is None or policy.element != "ExtractVariables":
+            return
+        payload = policy.node.child("XMLPayload")
+        if payload is not None and payload.children:
             yield from unguarded(step, content_variables(policy, step), "XML from the content")

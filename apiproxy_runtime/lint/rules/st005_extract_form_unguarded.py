@@ -24,7 +24,7 @@ class ExtractFormUnguarded(Rule):
         policy = step.policy
         if policy is None or policy.element != "ExtractVariables":
             return
-        forms = policy.node.all("FormParam")
+        forms = [form for form in policy.node.all("FormParam") if form.children]
         if forms:
             names = [form.name for form in forms if form.name]
             yield from unguarded(step, form_variables(policy, names, step), "form parameters")

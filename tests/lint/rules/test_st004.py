@@ -51,6 +51,12 @@ test_bad, test_good = table(
         "apigeelint knows one spelling: a pattern": step('message.content ~ "x*"'),
         "apigeelint knows one name: the request in its flow": step("request.content != null"),
         "a condition that cannot be read": step("a ="),
+        "an empty payload": Case(
+            {
+                "policies/EV-A.xml": '<ExtractVariables name="EV-A"><XMLPayload> </XMLPayload></ExtractVariables>',
+                "proxies/default.xml": proxy(request=attached("")),
+            }
+        ),
         "it reads something else": Case(
             {
                 "policies/EV-A.xml": '<ExtractVariables name="EV-A"><URIPath/></ExtractVariables>',

@@ -25,6 +25,12 @@ test_bad, test_good = table(
         "the parameter": step('request.formparam.user != ""'),
         "the parameter has a value": step('request.formparam.user = "x"'),
         "the message of the moment": step("message.formstring != null"),
+        "a parameter without pattern is not read": Case(
+            {
+                "policies/EV-A.xml": '<ExtractVariables name="EV-A"><FormParam name="user"/></ExtractVariables>',
+                "proxies/default.xml": proxy(request="<Step><Name>EV-A</Name></Step>"),
+            }
+        ),
         "no source is the message": step("message.formstring != null", ""),
     },
 )
