@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from apiproxy_runtime.bundle.finding import Finding
-from apiproxy_runtime.control.host import DeployEvent, Host
+from apiproxy_runtime.control.deployevent import DeployEvent
+from apiproxy_runtime.control.host import Host
 
 #: Refusals that are remembered; one goes as soon as its bundle is deployed.
 MOST_REFUSED = 20

@@ -43,6 +43,8 @@ from apiproxy_runtime.gateway.runtime import Runtime
 EMULATOR = "/v1/emulator/trace"
 #: Seconds without an event after which a comment is sent, so that nobody on the way takes the stream for dead.
 HEARTBEAT = 15.0
+#: Seconds after which it is noticed that a page was closed.
+LOOK = 0.5
 #: Seconds that a replayed request may take.
 REPLAY_TIMEOUT = 60.0
 #: Headers that belong to one connection, or that the gateway adds anew.
@@ -147,8 +149,16 @@ def _page(host: Host, trace: Trace, deploys: Deploys) -> list[web.RouteDef]:
             await response.write(sse("hello", hello).encode())
             waiting = asyncio.ensure_future(reader.dropped.wait())
             try:
+                silent = 0.0
                 while not reader.dropped.is_set():
                     message = await _next(reader.waiting, waiting)
+                    if request.transport is None or request.transport.is_closing():
+                        break
+                    silent = 0.0 if message else silent + LOOK
+                    if silent >= HEARTBEAT:
+                        message, silent = ": still here\n\n", 0.0
+                    if not message:
+                        continue
                     writing = asyncio.ensure_future(response.write(message.encode()))
                     await asyncio.wait((writing, waiting), return_when=asyncio.FIRST_COMPLETED)
                     if not writing.done():
@@ -235,13 +245,13 @@ def _page(host: Host, trace: Trace, deploys: Deploys) -> list[web.RouteDef]:
 
 
 async def _next(waiting: asyncio.Queue[str], dropped: asyncio.Future[Literal[True]]) -> str:
-    """The next message; a comment when there is none for a while."""
+    """The next message; none when none comes for a moment."""
     getting = asyncio.ensure_future(waiting.get())
-    done, _ = await asyncio.wait((getting, dropped), timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED)
+    done, _ = await asyncio.wait((getting, dropped), timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
     if getting in done:
         return getting.result()
     getting.cancel()
-    return ": still here\n\n"
+    return ""
 
 
 async def replay(transaction: Transaction, address: str, given: dict[str, str]) -> dict[str, object]:
