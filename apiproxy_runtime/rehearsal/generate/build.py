@@ -13,6 +13,8 @@ from apiproxy_runtime.rehearsal.generate.scene import Answer, Scene, drop_json, 
 
 #: Combinations of the ways of several conditions that are looked at.
 COMBINATIONS = 64
+#: Policies that may set one variable, each in another flow: that many are looked at.
+ORIGINS = 3
 _METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
 
 PartKey = tuple[str, str, str]
@@ -39,15 +41,21 @@ def scenes(base: Scene, needs: Iterable[Need], origins: Origins, reasons: list[s
         alternatives.append(found)
     for combination in islice(product(*alternatives), COMBINATIONS):
         atoms = [atom for part in combination for atom in part]
-        try:
-            yield _solved(base, atoms, origins)
-        except Unsolvable as reason:
-            if str(reason) not in reasons:
-                reasons.append(str(reason))
+        made: list[Scene] = []
+        for turn in range(ORIGINS):
+            try:
+                scene = _solved(base, atoms, origins, turn)
+            except Unsolvable as reason:
+                if str(reason) not in reasons:
+                    reasons.append(str(reason))
+                continue
+            if scene not in made:
+                made.append(scene)
+                yield scene
 
 
-def _solved(base: Scene, atoms: list[tuple[Atom, bool]], origins: Origins) -> Scene:
-    """Raises Unsolvable."""
+def _solved(base: Scene, atoms: list[tuple[Atom, bool]], origins: Origins, turn: int) -> Scene:
+    """With the `turn`-th origin of variables that have several. Raises Unsolvable."""
     parts: dict[PartKey, _Wanted] = {}
     undecided: list[str] = []
     for atom, late in atoms:
@@ -61,7 +69,9 @@ def _solved(base: Scene, atoms: list[tuple[Atom, bool]], origins: Origins) -> Sc
             if not any(atom.holds(origin.name) for origin in found) and not atom.holds(None):
                 raise Unsolvable(f"{atom.variable} is always {found[0].name!r}")
             continue
-        origin = found[0]
+        origin = found[turn % len(found)]
+        if origin.kind == "constant":
+            continue
         key = (origin.message, "suffix" if origin.kind == "path" else origin.kind, origin.name)
         wanted = parts.setdefault(key, _Wanted()).variables
         wanted.setdefault(atom.variable, (origin, []))[1].append(atom)
@@ -69,7 +79,7 @@ def _solved(base: Scene, atoms: list[tuple[Atom, bool]], origins: Origins) -> Sc
     # methods first: whether a body goes with it depends on it
     for key in sorted(parts, key=lambda key: (key[1] != "method", key)):
         value = _value(parts[key], key, base)
-        _put(scene, key, value)
+        _put(scene, key, value, ("request", "method", "") in parts)
     if undecided:
         scene.hopes = tuple(dict.fromkeys(origins.why(name) for name in undecided))
     return scene
@@ -130,7 +140,7 @@ def _candidates(atom: Atom, key: PartKey) -> Iterator[str | None]:
     yield from atom.candidates()
 
 
-def _put(scene: Scene, key: PartKey, value: str | None) -> None:
+def _put(scene: Scene, key: PartKey, value: str | None, method_given: bool) -> None:
     message, kind, name = key
     if kind == "method":
         scene.method = value or scene.method
@@ -145,6 +155,8 @@ def _put(scene: Scene, key: PartKey, value: str | None) -> None:
         return
     if message == "request":
         _put_request(scene, kind, name, value)
+        if kind in ("json", "xml", "form", "body") and value and not method_given and scene.method == "GET":
+            scene.method = "POST"
         return
     answer = scene.answer(message)
     if kind == "status":
@@ -178,12 +190,6 @@ def _put_request(scene: Scene, kind: str, name: str, value: str | None) -> None:
         _put_json(scene, name, value)
     elif kind == "xml":
         _put_xml(scene, name, value)
-    if (
-        kind in ("json", "xml", "form", "body")
-        and value
-        and scene.method in ("GET", "HEAD", "DELETE", "OPTIONS")
-    ):
-        scene.method = "POST"
 
 
 def _put_json(where: Scene | Answer, name: str, value: str | None) -> None:

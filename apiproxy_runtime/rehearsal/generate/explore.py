@@ -226,6 +226,11 @@ class _Explorer:
 
     async def _pursue(self, goal: Goal) -> None:
         reasons = self.reasons.setdefault(goal.key, [])
+        if goal.blocked:
+            text = f"{goal.blocked} raises a fault for every request before it"
+            if text not in reasons:
+                reasons.append(text)
+            return
         endpoints = (
             [goal.endpoint]
             if goal.endpoint is not None

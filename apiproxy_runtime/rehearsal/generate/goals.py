@@ -35,12 +35,17 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """One way to a branch. `endpoint` None for what any endpoint may lead to (shared flows)."""
+    """One way to a branch. `endpoint` None for what any endpoint may lead to (shared flows).
+
+    faulty   it lies behind a fault
+    blocked  the step that always raises a fault before it; empty when none does
+    """
 
     key: Key
     endpoint: ProxyEndpoint | None
     needs: tuple[Need, ...]
     faulty: bool = False
+    blocked: str = ""
 
 
 Path = tuple[Need, ...]
@@ -127,6 +132,19 @@ class _Endpoint:
             needs.append(need(step.condition, False))
         return tuple(needs)
 
+    def block(self, steps: Iterable[StepRef]) -> str:
+        """The policy that raises a fault for every request; empty when none does."""
+        for step in steps:
+            policy = self.bundle.policies.get(step.policy)
+            if (
+                policy is not None
+                and policy.element == "RaiseFault"
+                and policy.enabled
+                and step.condition is None
+            ):
+                return policy.name
+        return ""
+
     def segment(
         self, pre: Flow, flows: tuple[Flow, ...], post: Flow, place: str, way: Path
     ) -> Iterator[Goal]:
@@ -149,39 +167,37 @@ class _Endpoint:
             )
             yield from self.steps(flow.request, here)
             back = (*here, *guard)
-            yield Goal(("flow", f"{place} {flow.name} (response)", "run"), self.endpoint, back)
-            yield Goal(
-                ("flow", f"{place} {flow.name} (response)", "run"),
-                self.endpoint,
-                (*way, *before, *chosen_late),
-            )
-            yield from self.steps(flow.response, back, late=True)
+            blocked = self.block(flow.request)
+            key = ("flow", f"{place} {flow.name} (response)", "run")
+            yield Goal(key, self.endpoint, back, blocked=blocked)
+            yield Goal(key, self.endpoint, (*way, *before, *chosen_late), blocked=blocked)
+            yield from self.steps(flow.response, back, late=True, blocked=blocked)
         for path in self.paths() if place == self.place else [way]:
             yield from self.steps(post.request, path)
             yield from self.steps(post.response, path, late=True)
             yield from self.steps(pre.response, path, late=True)
 
     def steps(
-        self, steps: Iterable[StepRef], way: Path, late: bool = False, faulty: bool = False
+        self, steps: Iterable[StepRef], way: Path, late: bool = False, faulty: bool = False, blocked: str = ""
     ) -> Iterator[Goal]:
         """Each step's run, and both sides of its condition; steps that raise faults must be passed by later ones."""
         passed: list[Need] = []
         for step in steps:
             here = (*way, *passed)
-            yield Goal(
-                ("policy", step.policy, "run"),
-                self.endpoint,
-                (*here, need(step.condition, True, late)),
-                faulty,
-            )
+            run = (*here, need(step.condition, True, late))
+            yield Goal(("policy", step.policy, "run"), self.endpoint, run, faulty, blocked)
+            policy = self.bundle.policies.get(step.policy)
+            raises = policy is not None and policy.element == "RaiseFault" and policy.enabled
             if step.condition is not None:
                 name = f"{step.policy}: {' '.join(step.condition.text.split())}"
                 for wanted in (True, False):
                     key = ("condition", name, str(wanted).lower())
-                    yield Goal(key, self.endpoint, (*here, need(step.condition, wanted, late)), faulty)
-            policy = self.bundle.policies.get(step.policy)
-            if policy is not None and policy.element == "RaiseFault" and step.condition is not None:
-                passed.append(need(step.condition, False, late))
+                    asked = (*here, need(step.condition, wanted, late))
+                    yield Goal(key, self.endpoint, asked, faulty, blocked)
+                if raises:
+                    passed.append(need(step.condition, False, late))
+            elif raises:
+                blocked = blocked or step.policy
 
     def target(self, target: TargetEndpoint, way: Path) -> Iterator[Goal]:
         place = f"{self.bundle.name}/{target.name}"

@@ -96,6 +96,8 @@ class Origins:
 
     def why(self, variable: str) -> str:
         """Why a variable cannot be decided, for people."""
+        if variable.startswith(("fault.", "error.")) or variable.endswith(".failed"):
+            return f"it waits for a fault ({variable}) that no generated request or upstream trouble raises"
         setters = self.setters.get(variable)
         if setters:
             return f"{variable} is set by {', '.join(setters)}, whose outcome cannot be foreseen"
@@ -187,6 +189,19 @@ def _assign(name: str, node: Node, origins: Origins) -> None:
             )
 
 
+def _call_flow(name: str, node: Node, origins: Origins) -> None:
+    """Parameters of a shared flow."""
+    for item in node.walk():
+        if item.tag == "Parameter" and item.name:
+            origins.setters.setdefault(item.name, []).append(name)
+            if ref := item.attributes.get("ref", "").strip():
+                origins.aliases.setdefault(item.name, ref)
+            elif match := re.fullmatch(r"\{([\w.\-]+)\}", item.text.strip()):
+                origins.aliases.setdefault(item.name, match[1])
+            elif item.text.strip():
+                origins.known.setdefault(item.name, []).append(Origin("constant", name=item.text.strip()))
+
+
 def _map_values(node: Node, values: dict[str, str], origins: Origins) -> None:
     for item in node.all("Get"):
         variable = item.attributes.get("assignTo", "")
@@ -195,7 +210,7 @@ def _map_values(node: Node, values: dict[str, str], origins: Origins) -> None:
             origins.known.setdefault(variable, []).append(Origin("constant", name=values[key]))
 
 
-_READERS = {"ExtractVariables": _extract, "AssignMessage": _assign}
+_READERS = {"ExtractVariables": _extract, "AssignMessage": _assign, "FlowCallout": _call_flow}
 
 
 def json_steps(path: str) -> list[str | int] | None:
