@@ -11,7 +11,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
-.PHONY: help serve test check bench reference sidecar format clean packages
+.PHONY: help serve test check bench reference screenshot sidecar format clean packages
 .DEFAULT_GOAL := help
 
 help:
@@ -39,6 +39,10 @@ bench: $(VENV)/.test packages
 reference: $(VENV)/.check
 	$(BIN)/python tools/reference.py --write
 
+# Takes the picture of the trace page for the documentation anew.
+screenshot: $(VENV)/.test packages
+	APIPROXY_SCREENSHOT=1 $(BIN)/python -m pytest tests/browser -k picture
+
 # Compiles the jar that runs Java callouts, and the sample's callout; needs a JDK.
 sidecar: $(VENV)/.python
 	$(BIN)/python tools/sidecar.py --write
@@ -47,7 +51,7 @@ format: $(VENV)/.check
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# redis-server, nginx, wrk, slapd and a JDK, where they are missing and may be installed.
+# redis-server, nginx, wrk, slapd, Chromium and a JDK, where they are missing and may be installed.
 packages:
 	@tools/packages.sh
 

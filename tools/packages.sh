@@ -5,10 +5,12 @@ set -euo pipefail
 PATH="$PATH:/usr/sbin:/sbin"
 
 missing=()
-for pair in redis-server:redis-server nginx:nginx-light wrk:wrk slapd:slapd java:default-jre-headless javac:default-jdk-headless; do
+for pair in redis-server:redis-server nginx:nginx-light wrk:wrk slapd:slapd java:default-jre-headless javac:default-jdk-headless chromium:chromium; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
+# the faces in which the trace page is shown best; it needs neither
+[[ " ${missing[*]} " == *" chromium "* ]] && missing+=(fonts-inter fonts-jetbrains-mono)
 
 as_root=()
 [ "$(id -u)" -eq 0 ] || as_root=(sudo -n)

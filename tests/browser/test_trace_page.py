@@ -75,6 +75,8 @@ def shop(url: str) -> dict[str, str]:
 
 
 async def answer(request: web.Request) -> web.StreamResponse:
+    if request.path == "/missing":
+        return web.json_response({"error": "no such thing"}, status=404)
     if request.path == "/stock":
         return web.json_response({"left": 0 if "sold" in request.headers.get("X-Note", "") else 7})
     return web.json_response(
@@ -367,7 +369,7 @@ async def test_the_picture_of_the_documentation(browser: Browser) -> None:
         await home.call("/shop/v1/orders/4712?sku=cup", headers={"X-Api-Key": "k"})
         await home.call("/shop/v1/reviews", "POST", json={"stars": 5, "text": "Tea as it should be"})
         await home.call("/shop/v1/orders/4713?sku=cup", headers={"X-Api-Key": "k"})
-        await home.call("/shop/v1/search?q=pot")
+        await home.call("/shop/v1/missing")
         await home.call("/shop/v1/orders/4714?sku=tea", headers={"X-Api-Key": "k"})
         await page.get_by_role("option", name="GET /shop/v1/orders/4714").click()
         await page.get_by_role("option", name="AM-Note,").click()
