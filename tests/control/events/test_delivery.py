@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from apiproxy_runtime.bundle.debugmask import DebugMask
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.finding import Place
 from apiproxy_runtime.bundle.targetserver import TargetServer
@@ -328,6 +329,18 @@ async def test_header_that_a_bundle_takes_its_key_from_is_redacted(tmp_path: Pat
         await until(on.receiver.events)
 
         assert on.receiver.events()[0]["request"]["headers"]["x-partner"] == "REDACTED"
+
+
+async def test_what_the_debug_mask_names_is_redacted(tmp_path: Path) -> None:
+    mask = DebugMask(variables=("request.header.X-Pet", "request.queryparam.colour", "private.x"))
+    async with stage(echoes(tmp_path), environment=Environment(debug_mask=mask)) as on:
+        await on.hook("http-log-enterprise")
+        await on.house.get("/echoes?colour=blue&size=7", headers={"X-Pet": "cat"})
+        await until(on.receiver.events)
+
+        request = on.receiver.events()[0]["request"]
+        assert request["headers"]["x-pet"] == "REDACTED"
+        assert request["querystring"] == {"colour": "REDACTED", "size": "7"}
 
 
 async def test_webhook_to_a_proxy_of_the_runtime_itself_is_not_told_of_again(tmp_path: Path) -> None:

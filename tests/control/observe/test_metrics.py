@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from apiproxy_runtime.control.observe import tally as tallies
@@ -54,6 +55,17 @@ async def test_requests_are_counted_by_proxy_method_and_status_with_their_durati
     assert (one(samples, "apiproxy_request_duration_seconds_sum", **where) or 0) > 0
     assert one(samples, "apiproxy_requests_unmatched_total", environment="test") == 1
     assert one(samples, "apiproxy_requests_in_flight") == 0
+
+
+async def test_openmetrics_are_given_to_who_accepts_them() -> None:
+    async with control_house() as house:
+        reply = await house.ask(
+            "GET", "/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}
+        )
+
+    assert reply.headers["Content-Type"].startswith("application/openmetrics-text")
+    families = {family.name for family in openmetrics(reply.text)}
+    assert {"apiproxy_requests", "apiproxy_build", "process_cpu_seconds"} <= families
 
 
 async def test_faults_limits_and_deploys_are_counted() -> None:
