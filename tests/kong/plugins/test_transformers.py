@@ -109,7 +109,7 @@ async def test_append_adds_a_line() -> None:
         ("add: {querystring: ['a:9', 'n:x y']}", "a=1", "a=1&n=x%20y"),
         ("append: {querystring: ['a:9']}", "a=1", "a=1&a=9"),
         ("add: {querystring: ['h:$(headers.x_a)']}", "", "h=1"),
-        ("add: {headers: ['y:1']}", "a=%2C&b", "a=%2C&b"),
+        ("add: {headers: ['y:1']}", "a=1&b&c=", "a=1&b&c="),
     ],
 )
 async def test_query_of_the_request(config: str, query: str, expected: str) -> None:
