@@ -13,7 +13,8 @@ import socket
 import sys
 
 from apiproxy_runtime.cli.options.serve import DEFAULT_CONTROL_PORT
-from apiproxy_runtime.control.host import DeployEvent, Host
+from apiproxy_runtime.control.deployevent import DeployEvent
+from apiproxy_runtime.control.host import Host
 from apiproxy_runtime.control.observe.reporting import Reporting
 
 logger = logging.getLogger("apiproxy")

@@ -29,9 +29,9 @@ from apiproxy_runtime.cli.trace import TextTrace
 from apiproxy_runtime.cli.watch import watch_files
 from apiproxy_runtime.cli.workers import Share
 from apiproxy_runtime.cli.workload import Loaded, load
-from apiproxy_runtime.control.content import command_line_content
+from apiproxy_runtime.control.content import Content, command_line_content
 from apiproxy_runtime.control.events.configuration import read_functions
-from apiproxy_runtime.control.host import Content, Host
+from apiproxy_runtime.control.host import Host
 from apiproxy_runtime.control.observe.accesslog import AccessLog
 from apiproxy_runtime.control.observe.reporting import Reporting, open_spans
 from apiproxy_runtime.control.replica import LocalReplica

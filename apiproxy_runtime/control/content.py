@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from apiproxy_runtime.bundle.archive import SourceError
 from apiproxy_runtime.bundle.finding import Findings, Place
@@ -10,10 +11,39 @@ from apiproxy_runtime.bundle.keyvaluemap import KeyValueMap
 from apiproxy_runtime.bundle.model import Bundle
 from apiproxy_runtime.bundle.testdata import find_test_files
 from apiproxy_runtime.bundle.workspace import Workspace
-from apiproxy_runtime.control.documents import consumer_documents, workspace_documents
+from apiproxy_runtime.control.documents import Documents
 from apiproxy_runtime.control.files import Files
-from apiproxy_runtime.control.host import Content
-from apiproxy_runtime.control.organization import Deployment, EnvironmentState, Origin, Revision
+from apiproxy_runtime.control.organization import Deployment, EnvironmentState, Organization, Origin, Revision
+from apiproxy_runtime.control.workspace import consumer_documents, workspace_documents
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What the command line (or a workspace) brings: environments with their deployments, documents, maps to seed."""
+
+    environments: dict[str, EnvironmentState] = field(default_factory=dict)
+    documents: Documents = field(default_factory=Documents)
+    maps: tuple[KeyValueMap, ...] = ()
+
+
+def merged(kept: Organization, content: Content) -> Organization:
+    """What was kept, beneath what is named; where base paths meet, the environments named answer."""
+    draft = kept.copy()
+    overlay(draft, content)
+    for name, state in content.environments.items():
+        if state.deployments:
+            draft.environments[name] = draft.environments.pop(name)
+    return draft
+
+
+def overlay(draft: Organization, content: Content) -> None:
+    draft.documents.update(content.documents)
+    for name, named in content.environments.items():
+        state = draft.environment(name)
+        state.documents.update(named.documents)
+        if named.resources.content:
+            state.resources = named.resources
+        state.deployments.update(named.deployments)
 
 
 def environment_state(

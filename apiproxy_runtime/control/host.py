@@ -11,17 +11,16 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Literal
 
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.finding import DeployError, Finding, Findings
 from apiproxy_runtime.bundle.keyvaluemap import KeyValueMap
-from apiproxy_runtime.bundle.model import BundleKind
+from apiproxy_runtime.control.content import Content, merged, overlay
+from apiproxy_runtime.control.deployevent import DeployEvent, changes, refusals
 from apiproxy_runtime.control.documents import Documents
 from apiproxy_runtime.control.files import Files
-from apiproxy_runtime.control.organization import Deployment, EnvironmentState, Key, Organization
-from apiproxy_runtime.control.replica import LocalReplica, Plan, Replica
+from apiproxy_runtime.control.organization import Deployment, Organization
+from apiproxy_runtime.control.replica import LocalReplica, Plan, Replica, ReplicaGone
 from apiproxy_runtime.control.storage import Named, Storage
 from apiproxy_runtime.gateway.runtime import Runtime
 from apiproxy_runtime.program.program import ProxyProgram, SharedFlowProgram
@@ -29,36 +28,6 @@ from apiproxy_runtime.state.kvm import KeyValueMaps
 from apiproxy_runtime.state.store import settled
 
 logger = logging.getLogger("apiproxy")
-
-
-class ReplicaGone(Exception):
-    """A worker has ended: it takes no traffic, so no deploy waits for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeployEvent:
-    """Something was deployed, updated (another revision or content), undeployed, or refused.
-
-    `findings` are the errors of a refusal, or warnings; `at` is seconds since the epoch.
-    """
-
-    what: Literal["deployed", "updated", "undeployed", "refused"]
-    environment: str
-    kind: BundleKind
-    name: str
-    revision: str
-    base_paths: tuple[str, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    at: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What the command line (or a workspace) brings: environments with their deployments, documents, maps to seed."""
-
-    environments: dict[str, EnvironmentState] = field(default_factory=dict)
-    documents: Documents = field(default_factory=Documents)
-    maps: tuple[KeyValueMap, ...] = ()
 
 
 class Host:
@@ -153,7 +122,7 @@ class Host:
             try:
                 findings.extend(await self._prepare(plan, findings))
             except DeployError as error:
-                self._tell(_refusals(before, draft, error, self.now() / 1000))
+                self._tell(refusals(before, draft, error, self.now() / 1000))
                 raise
             try:
                 await self.storage.save(draft, Named(self._named.documents, self._named.environments))
@@ -163,7 +132,8 @@ class Host:
             await self._commit()
             self.warnings = tuple(findings.warnings)
             self.organization = draft
-            self._tell(self._events(before, draft, self.warnings))
+            paths = {name: _base_paths(self.programs(name)) for name in draft.environments}
+            self._tell(changes(before, draft, paths, self.warnings, self.now() / 1000))
         else:
             findings.raise_errors()
             self.warnings = tuple(findings.warnings)
@@ -216,7 +186,7 @@ class Host:
         """
         async with self._lock:
             kept = await self.storage.load()
-            draft = _merged(kept, content)
+            draft = merged(kept, content)
             draft.environment(self.environment)
             self._named = content
             findings = Findings()
@@ -239,7 +209,7 @@ class Host:
 
     async def _settle_one_by_one(self, kept: Organization, content: Content, findings: Findings) -> None:
         """What is named alone; then each kept deployment that goes along with it."""
-        draft = _merged(kept, content)
+        draft = merged(kept, content)
         draft.environment(self.environment)
         left: list[tuple[str, Deployment]] = []
         for name, state in draft.environments.items():
@@ -285,7 +255,7 @@ class Host:
                     state.deployments = {
                         key: item for key, item in state.deployments.items() if item.origin != "command line"
                     }
-                _overlay(draft, content)
+                overlay(draft, content)
                 for name in content.environments:
                     draft.touch(name)
         except BaseException:
@@ -357,26 +327,6 @@ class Host:
                 except Exception:
                     logger.exception("A subscriber of deploys failed")
 
-    def _events(
-        self, before: Organization, after: Organization, warnings: tuple[Finding, ...]
-    ) -> list[DeployEvent]:
-        events = []
-        at = self.now() / 1000
-        for name in {**before.environments, **after.environments}:
-            paths = {
-                program.bundle.name: tuple(endpoint.base_path for endpoint in program.endpoints)
-                for program in self.programs(name)
-            }
-            for what, key, deployment in _differences(before, after, name):
-                kind, bundle = key
-                base_paths = paths.get(bundle, ()) if kind == "apiproxy" else ()
-                events.append(
-                    DeployEvent(
-                        what, name, kind, bundle, deployment.revision.number, base_paths, warnings, at
-                    )
-                )
-        return events
-
 
 def _changed(before: Organization, after: Organization) -> set[str]:
     """The environments that would compile to something else."""
@@ -388,50 +338,8 @@ def _changed(before: Organization, after: Organization) -> set[str]:
     }
 
 
-def _differences(
-    before: Organization, after: Organization, name: str
-) -> Iterable[tuple[Literal["deployed", "updated", "undeployed"], Key, Deployment]]:
-    old = before.environments[name].deployments if name in before.environments else {}
-    new = after.environments[name].deployments if name in after.environments else {}
-    for key, deployment in new.items():
-        if key not in old:
-            yield "deployed", key, deployment
-        elif old[key] is not deployment:
-            yield "updated", key, deployment
-    for key, deployment in old.items():
-        if key not in new:
-            yield "undeployed", key, deployment
-
-
-def _refusals(
-    before: Organization, after: Organization, error: DeployError, at: float
-) -> Iterable[DeployEvent]:
-    """What would have been deployed; when that is nothing (a bundle that cannot be read), a refusal without a name."""
-    refused = [
-        DeployEvent("refused", name, *key, deployment.revision.number, (), error.findings, at)
-        for name in after.environments
-        for what, key, deployment in _differences(before, after, name)
-        if what != "undeployed"
-    ]
-    last = next(reversed(after.environments), "")
-    return refused or [DeployEvent("refused", last, "apiproxy", "", "", (), error.findings, at)]
-
-
-def _merged(kept: Organization, content: Content) -> Organization:
-    """What was kept, beneath what is named; where base paths meet, the environments named answer."""
-    draft = kept.copy()
-    _overlay(draft, content)
-    for name, state in content.environments.items():
-        if state.deployments:
-            draft.environments[name] = draft.environments.pop(name)
-    return draft
-
-
-def _overlay(draft: Organization, content: Content) -> None:
-    draft.documents.update(content.documents)
-    for name, named in content.environments.items():
-        state = draft.environment(name)
-        state.documents.update(named.documents)
-        if named.resources.content:
-            state.resources = named.resources
-        state.deployments.update(named.deployments)
+def _base_paths(programs: Iterable[ProxyProgram]) -> dict[str, tuple[str, ...]]:
+    return {
+        program.bundle.name: tuple(endpoint.base_path for endpoint in program.endpoints)
+        for program in programs
+    }

@@ -34,6 +34,10 @@ class Plan:
     compile: frozenset[str]
 
 
+class ReplicaGone(Exception):
+    """A worker has ended: it takes no traffic, so no deploy waits for it."""
+
+
 class Replica(Protocol):
     """Where programs run: this process, or a worker at the other end of a socket."""
 

@@ -14,8 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from apiproxy_runtime.bundle.finding import DeployError, Finding
-from apiproxy_runtime.control.host import ReplicaGone
-from apiproxy_runtime.control.replica import LocalReplica, Plan
+from apiproxy_runtime.control.replica import LocalReplica, Plan, ReplicaGone
 from apiproxy_runtime.state.store import StoreError
 
 logger = logging.getLogger("apiproxy")

@@ -16,7 +16,9 @@ import aiohttp
 
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.testdata import TestData
-from apiproxy_runtime.control.host import Content, DeployEvent, Host
+from apiproxy_runtime.control.content import Content
+from apiproxy_runtime.control.deployevent import DeployEvent
+from apiproxy_runtime.control.host import Host
 from apiproxy_runtime.control.observe.reporting import Reporting
 from apiproxy_runtime.control.observe.routes import area
 from apiproxy_runtime.control.replica import LocalReplica

@@ -11,9 +11,10 @@ import pytest
 
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.testdata import TestData
+from apiproxy_runtime.control.content import Content
 from apiproxy_runtime.control.documents import Documents
 from apiproxy_runtime.control.files import Files
-from apiproxy_runtime.control.host import Content, Host
+from apiproxy_runtime.control.host import Host
 from apiproxy_runtime.control.organization import Deployment
 from apiproxy_runtime.control.replica import LocalReplica
 from apiproxy_runtime.control.workers import WorkerReplica, obey

@@ -12,9 +12,10 @@ from apiproxy_runtime.bundle.finding import Findings
 from apiproxy_runtime.bundle.testdata import TestData, find_test_files, read_test_files
 from apiproxy_runtime.bundle.workspace import find_workspace
 from apiproxy_runtime.control.answer import Refused, json_answer
-from apiproxy_runtime.control.documents import Document, Documents, consumer_documents
+from apiproxy_runtime.control.documents import Document, Documents
 from apiproxy_runtime.control.host import Host
 from apiproxy_runtime.control.upload import uploaded
+from apiproxy_runtime.control.workspace import consumer_documents
 from apiproxy_runtime.state.catalog import Catalog, Consumer
 from apiproxy_runtime.state.kvm import KeyValueMap
 from apiproxy_runtime.state.store import settled

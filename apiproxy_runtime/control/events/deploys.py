@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from apiproxy_runtime.control.deployevent import DeployEvent
 from apiproxy_runtime.control.events.sources import DEPLOYED, REFUSED, UNDEPLOYED, UPDATED
-from apiproxy_runtime.control.host import DeployEvent, Host
+from apiproxy_runtime.control.host import Host
 from apiproxy_runtime.policy.events import EventKind, Events
 
 _KINDS: dict[str, EventKind] = {

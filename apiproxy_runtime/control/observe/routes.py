@@ -10,11 +10,13 @@ from aiohttp import web
 
 from apiproxy_runtime import __version__
 from apiproxy_runtime.control.answer import json_answer
+from apiproxy_runtime.control.deployevent import DeployEvent
 from apiproxy_runtime.control.events import routes as event_hooks
 from apiproxy_runtime.control.events.deploys import DeployEvents
-from apiproxy_runtime.control.host import DeployEvent, Host, ReplicaGone
+from apiproxy_runtime.control.host import Host
 from apiproxy_runtime.control.observe.reporting import Reporting
 from apiproxy_runtime.control.observe.tally import Tally, add, total
+from apiproxy_runtime.control.replica import ReplicaGone
 from apiproxy_runtime.control.workers import WorkerReplica
 from apiproxy_runtime.state.store import StoreError, settled
 

@@ -1,0 +1,73 @@
+"""What subscribers are told of deploys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from apiproxy_runtime.bundle.finding import DeployError, Finding
+from apiproxy_runtime.bundle.model import BundleKind
+from apiproxy_runtime.control.organization import Deployment, Key, Organization
+
+
+@dataclass(frozen=True, slots=True)
+class DeployEvent:
+    """Something was deployed, updated (another revision or content), undeployed, or refused.
+
+    `findings` are the errors of a refusal, or warnings; `at` is seconds since the epoch.
+    """
+
+    what: Literal["deployed", "updated", "undeployed", "refused"]
+    environment: str
+    kind: BundleKind
+    name: str
+    revision: str
+    base_paths: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    at: float = 0.0
+
+
+def changes(
+    before: Organization,
+    after: Organization,
+    base_paths: Mapping[str, Mapping[str, tuple[str, ...]]],
+    warnings: tuple[Finding, ...],
+    at: float,
+) -> Iterable[DeployEvent]:
+    """What a change has done. `base_paths` are those of now, by environment and proxy."""
+    for name in {**before.environments, **after.environments}:
+        paths = base_paths.get(name, {})
+        for what, (kind, bundle), deployment in _differences(before, after, name):
+            found = paths.get(bundle, ()) if kind == "apiproxy" else ()
+            number = deployment.revision.number
+            yield DeployEvent(what, name, kind, bundle, number, found, warnings, at)
+
+
+def refusals(
+    before: Organization, after: Organization, error: DeployError, at: float
+) -> Iterable[DeployEvent]:
+    """What would have been deployed; when that is nothing (a bundle that cannot be read), a refusal without a name."""
+    refused = [
+        DeployEvent("refused", name, *key, deployment.revision.number, (), error.findings, at)
+        for name in after.environments
+        for what, key, deployment in _differences(before, after, name)
+        if what != "undeployed"
+    ]
+    last = next(reversed(after.environments), "")
+    return refused or [DeployEvent("refused", last, "apiproxy", "", "", (), error.findings, at)]
+
+
+def _differences(
+    before: Organization, after: Organization, name: str
+) -> Iterable[tuple[Literal["deployed", "updated", "undeployed"], Key, Deployment]]:
+    old = before.environments[name].deployments if name in before.environments else {}
+    new = after.environments[name].deployments if name in after.environments else {}
+    for key, deployment in new.items():
+        if key not in old:
+            yield "deployed", key, deployment
+        elif old[key] is not deployment:
+            yield "updated", key, deployment
+    for key, deployment in old.items():
+        if key not in new:
+            yield "undeployed", key, deployment
