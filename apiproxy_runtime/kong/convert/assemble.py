@@ -68,15 +68,25 @@ def assemble(endpoint: Endpoint, cell: Cell, fixed: Mapping[str, str]) -> Assemb
     order: list[tuple[str, str, Placed]] = []
     for step in endpoint.steps(cell):
         if assembly.ended and step.phase != "client":
+            _never(step, "a fault that is raised before it ends the flow", endpoint)
             continue
         unknown = _undecided(step, cell, endpoint)
         if unknown is None:
+            _never(step, "its condition never holds", endpoint)
             continue
         _step(step, unknown, endpoint, assembly, variables, order)
     _orders(order, endpoint)
     if "key-auth" in assembly.instances:
         _groups(endpoint, cell, assembly)
     return assembly
+
+
+def _never(step: Placed, reason: str, endpoint: Endpoint) -> None:
+    """A step that does not run for these requests; what it does for others outweighs this."""
+    policy = step.policy
+    if policy is not None:
+        row = Row("policy", policy.name, policy.element, policy.node, "drop", reason, proxy=step.bundle.name)
+        endpoint.note(row)
 
 
 def rule_is_null(cell: Cell | None) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from apiproxy_runtime.bundle.environment import Environment
-from apiproxy_runtime.bundle.model import Bundle, FaultRule, ProxyEndpoint
+from apiproxy_runtime.bundle.model import Bundle, FaultRule, Flow, ProxyEndpoint
 from apiproxy_runtime.bundle.testdata import TestData
 from apiproxy_runtime.kong.convert.assemble import GLOBAL_ONLY, Assembly, Instance, assemble
 from apiproxy_runtime.kong.convert.cells import Cell
@@ -28,6 +28,7 @@ from apiproxy_runtime.kong.convert.outcome import (
     Landscape,
     Plugin,
     Row,
+    Verdict,
 )
 from apiproxy_runtime.kong.convert.paths import SLASH, Pattern, regex
 from apiproxy_runtime.kong.convert.registry import canonical, outcome_of
@@ -379,14 +380,25 @@ def _leftovers(bundle: Bundle, document: _Document) -> None:
                 )
             )
         else:
+            attached = policy.name in _steps(bundle)
+            reason = "no flow names it"
+            if attached:
+                reason = (
+                    "it runs in a flow or target that no route leads to, for a condition no route can ask"
+                )
+            verdict: Verdict = "manual" if attached else "drop"
+            lost = (f"{policy.name}: {reason}",) if attached else ()
+            document.loose_notes += [f"TODO {at(policy.node)}: {text}" for text in lost]
             document.coverage.note(
                 Row(
                     "policy",
                     policy.name,
                     policy.element,
                     policy.node,
-                    "drop",
-                    "no flow that is converted runs it",
+                    verdict,
+                    reason,
+                    (),
+                    lost,
                     proxy=bundle.name,
                 )
             )
@@ -423,6 +435,16 @@ def _leftovers(bundle: Bundle, document: _Document) -> None:
                 proxy=bundle.name,
             )
         )
+
+
+def _steps(bundle: Bundle) -> set[str]:
+    """The policies that any flow of the endpoints runs."""
+    flows: list[Flow | None] = []
+    for proxy in bundle.proxies:
+        flows += [proxy.pre_flow, *proxy.flows, proxy.post_flow, proxy.post_client_flow]
+    for target in bundle.targets.values():
+        flows += [target.pre_flow, *target.flows, target.post_flow, target.event_flow]
+    return {step.policy for flow in flows if flow for step in (*flow.request, *flow.response)}
 
 
 def _shared_steps(bundle: Bundle) -> set[str]:

@@ -21,7 +21,7 @@ Callouts = Literal["global", "route"]
 #: A plugin's `config`, as Kong's declarative format has it.
 Config = dict[str, Any]
 
-WORSE: dict[Verdict, int] = {"exact": 0, "drop": 1, "partial": 2, "manual": 3}
+WORSE: dict[Verdict, int] = {"drop": 0, "exact": 1, "partial": 2, "manual": 3}
 
 
 @dataclass(frozen=True, slots=True)

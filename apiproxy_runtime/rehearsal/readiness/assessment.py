@@ -133,7 +133,7 @@ def _kong_findings(subject: Subject, rows: Sequence[Row]) -> list[Finding]:
                 row.place.file,
                 row.place.line,
                 f"{row.kind} {row.name}: {row.reason}",
-                "; ".join(row.differences) or row.reason,
+                "; ".join(row.differences),
                 "; ".join(text.splitlines()[0] for text in row.lost),
                 "",
                 False,

@@ -42,7 +42,7 @@ ul.list>li{border-top:1px solid var(--line);padding:.6rem 0}
 details>summary{cursor:pointer;padding:.3rem 0}
 table{border-collapse:collapse;width:100%}
 th,td{border-top:1px solid var(--line);padding:.35rem .5rem;text-align:left;vertical-align:top}
-.scroll{overflow-x:auto}
+.scroll{overflow-x:auto}.scroll th,.scroll td{overflow-wrap:normal}.scroll table{min-width:26rem}
 @media print{.bundle{break-inside:avoid-page}}
 """
 
@@ -124,7 +124,7 @@ def _finding(finding: Finding) -> Iterator[str]:
     yield f'<li><span class="tag {finding.severity}">{escape(finding.id)}</span> {escape(finding.message)}'
     who = f"{escape(finding.policy)} ({escape(finding.policy_type)}), " if finding.policy else ""
     yield f'<p class="soft">{who}{_place(finding.file, finding.line)}</p>'
-    yield f"<p>{escape(_sentence(finding.why))} {escape(finding.fix)}"
+    yield f"<p>{escape(_sentence(finding.why))} {escape(_sentence(finding.fix))}"
     if finding.docs:
         yield f' <a href="{escape(finding.docs)}">documentation</a>'
     yield "</p></li>"
