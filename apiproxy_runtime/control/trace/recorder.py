@@ -397,21 +397,20 @@ class _Freezer:
 
     def accesses(self, item: _Open) -> tuple[Access, ...]:
         """What was read and written, each once; a write of a built-in variable is told by two that know of it."""
-        found: dict[Access, None] = {}
+        found: dict[tuple[str, str, str | None], Access] = {}
+        text = self.text
         for name, value, before, done, written in item.accesses:
-            shown = self.text(name, value)
+            shown = text(name, value)
             if not written:
-                found[Access("get", name, shown)] = None
+                found.setdefault(("get", name, shown), Access("get", name, shown))
                 continue
             action: Literal["set", "remove"] = "remove" if value is None and done else "set"
-            access = Access(action, name, shown, None if before is UNKNOWN else self.text(name, before), done)
-            twin = next(
-                (one for one in found if (one.action, one.name, one.value) == (action, name, shown)), None
-            )
-            if twin is None:
-                found[access] = None
+            key = (action, name, shown)
+            if key not in found:
+                told = None if before is None or before is UNKNOWN else text(name, before)
+                found[key] = Access(action, name, shown, told, done)
         self.size += _ACCESS * len(found)
-        return tuple(found)
+        return tuple(found.values())
 
     def text(self, name: str, value: Any) -> str | None:
         """A value as it is shown."""
