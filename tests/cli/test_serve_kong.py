@@ -75,8 +75,8 @@ def test_refusal_lists_every_error_with_its_line(tmp_path: Path) -> None:
     write(tmp_path, TERMINATED % "one" + "  - name: nope\n  - name: acl\n")
     done = check("kong.yml", cwd=tmp_path)
     assert done.returncode == 2
-    assert "error: kong.yml:11: UnknownPlugin: plugins[1]: plugin 'nope' is unknown" in done.stderr
-    assert "error: kong.yml:12: plugins[2].config: at least one of these fields" in done.stderr
+    assert "error: kong.yml:10: UnknownPlugin: plugins[1]: plugin 'nope' is unknown" in done.stderr
+    assert "error: kong.yml:11: plugins[2].config: at least one of these fields" in done.stderr
     assert done.stderr.endswith("nothing was deployed.\n")
 
 
