@@ -11,7 +11,20 @@ from apiproxy_runtime import __version__
 from apiproxy_runtime.cli.options.command import Command
 
 #: In the order of the overview; each has its options in `cli/options/NAME.py`.
-COMMANDS = ("serve", "call", "lint", "record", "traffic", "rehearse", "readiness", "convert", "explain", "schema", "version")
+COMMANDS = (
+    "new",
+    "serve",
+    "call",
+    "lint",
+    "record",
+    "traffic",
+    "rehearse",
+    "readiness",
+    "convert",
+    "explain",
+    "schema",
+    "version",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
