@@ -82,9 +82,11 @@ class _Watch:
     def __init__(self, tracer: trace.Tracer, concealed: Concealed) -> None:
         self._tracer = tracer
         self._concealed = concealed
+        self._propagated = sorted(name.lower() for name in propagate.get_global_textmap().fields)
 
     def observer(self, ctx: MessageContext, exchange: Exchange) -> Observer:
-        carrier = {name: ",".join(field[1:]) for name, field in ctx.request.headers.fields.items()}
+        fields = ctx.request.headers.fields
+        carrier = {name: ",".join(fields[name][1:]) for name in self._propagated if name in fields}
         above = propagate.extract(carrier)
         return _Spans(self._tracer, self._concealed.names(), ctx, above, SpanKind.SERVER)
 
@@ -103,32 +105,15 @@ class _Spans:
         self._tracer = tracer
         self._secrets = secrets
         self._ctx = ctx
-        client, deployment = ctx.client, ctx.deployment
-        path, _, query = client.request_uri.partition("?")
         self._root = tracer.start_span(
             f"{ctx.request.verb} {ctx.base_path}",
             above,
             kind,
-            {
-                "http.request.method": ctx.request.verb,
-                "http.route": ctx.base_path,
-                "url.path": _text(path),
-                "url.scheme": client.scheme,
-                "client.address": address_of(ctx),
-                "apiproxy.organization": deployment.organization,
-                "apiproxy.environment": deployment.environment,
-                "apiproxy.name": deployment.proxy,
-                "apiproxy.revision": deployment.revision,
-                "apiproxy.endpoint": ctx.endpoint_name,
-            },
-            start_time=_nanoseconds(client.received_start),
+            start_time=_nanoseconds(ctx.client.received_start),
         )
-        if query:
-            self._root.set_attribute("url.query", _text(redacted_query(query, secrets)))
-        agent = ctx.request.headers.get("User-Agent")
-        if agent:
-            self._root.set_attribute("user_agent.original", _text(agent))
         self._recording = self._root.is_recording()
+        if self._recording:
+            self._root.set_attributes(_attributes(ctx, secrets))
         self._context = trace.set_span_in_context(self._root, above)
         #: open steps, the innermost last
         self._steps: list[tuple[Step, Span, Context]] = []
@@ -214,6 +199,8 @@ class _Spans:
             self._steps.pop()[1].end()
         client, answer = ctx.client, ctx.error if ctx.fault is not None else ctx.response
         chained = ctx.depth > 0
+        if not self._recording:
+            return
         status = answer.status if chained and answer is not None else status_of(ctx)
         self._root.set_attribute("http.response.status_code", status)
         if ctx.target is not None:
@@ -252,6 +239,30 @@ class _Spans:
     def variable_written(self, name: str, value: Any, done: bool, before: Any = UNKNOWN) -> None: ...
 
     def printed(self, ctx: MessageContext, text: str) -> None: ...
+
+
+def _attributes(ctx: MessageContext, secrets: frozenset[str]) -> dict[str, str]:
+    """What is known of a transaction when it begins."""
+    client, deployment = ctx.client, ctx.deployment
+    path, _, query = client.request_uri.partition("?")
+    found = {
+        "http.request.method": ctx.request.verb,
+        "http.route": ctx.base_path,
+        "url.path": _text(path),
+        "url.scheme": client.scheme,
+        "client.address": address_of(ctx),
+        "apiproxy.organization": deployment.organization,
+        "apiproxy.environment": deployment.environment,
+        "apiproxy.name": deployment.proxy,
+        "apiproxy.revision": deployment.revision,
+        "apiproxy.endpoint": ctx.endpoint_name,
+    }
+    if query:
+        found["url.query"] = _text(redacted_query(query, secrets))
+    agent = ctx.request.headers.get("User-Agent")
+    if agent:
+        found["user_agent.original"] = _text(agent)
+    return found
 
 
 def _text(text: str) -> str:
