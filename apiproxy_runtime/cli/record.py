@@ -7,11 +7,12 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from apiproxy_runtime.bundle.discover import NoBundleFound
 from apiproxy_runtime.bundle.finding import DeployError
+from apiproxy_runtime.cli.recorder import recorder_of, show_progress
 from apiproxy_runtime.cli.serve import GRACE, configure_logging, report, run_loop
 from apiproxy_runtime.cli.workload import Loaded, load
 from apiproxy_runtime.gateway.egress import HttpEgress, read_connect_to
@@ -22,17 +23,11 @@ from apiproxy_runtime.gateway.http.limits import Limits
 from apiproxy_runtime.gateway.http.server import Server
 from apiproxy_runtime.gateway.runtime import Runtime
 from apiproxy_runtime.rehearsal.bundlemasks import masks_of
-from apiproxy_runtime.rehearsal.har import HarFile
-from apiproxy_runtime.rehearsal.masking import Masking, Masks, with_names
-from apiproxy_runtime.rehearsal.pseudonym import Pseudonyms
-from apiproxy_runtime.rehearsal.recording import RecordedEgress, Recorder, recorded
+from apiproxy_runtime.rehearsal.masking import Masks
+from apiproxy_runtime.rehearsal.recording import Recorder, recorded
 from apiproxy_runtime.rehearsal.reverse import reverse_proxy
-from apiproxy_runtime.rehearsal.vault import BadVault, Vault
 from apiproxy_runtime.state.open import open_store
 from apiproxy_runtime.state.store import StoreError
-
-#: Seconds between two progress lines.
-INTERVAL = 0.5
 
 
 def run(options: argparse.Namespace) -> int:
@@ -56,41 +51,6 @@ def run(options: argparse.Namespace) -> int:
         return 2
 
 
-@contextlib.contextmanager
-def recorder_of(path: Path, options: argparse.Namespace, masks: Masks) -> Iterator[Recorder]:
-    """A recorder to a new file, and a summary when it ends. Raises ValueError, OSError."""
-    if path.exists() and not options.overwrite and path.stat().st_size:
-        raise ValueError(f"{path} exists. Name another file, or add --overwrite to replace it.")
-    masks = with_names(masks, options.mask, options.no_mask)
-    vault: Vault | None = None
-    if options.vault is not None:
-        try:
-            vault = Vault(options.vault, masks)
-        except BadVault as error:
-            raise ValueError(str(error)) from None
-    pseudonyms = Pseudonyms(vault.key, vault.note) if vault is not None else Pseudonyms.new()
-    with HarFile(path) as file:
-        recorder = Recorder(file, Masking(pseudonyms.of, masks).mask)
-        try:
-            yield recorder
-        finally:
-            if vault is not None:
-                vault.close()
-            if recorder.count:
-                print(summary(recorder, path))
-
-
-def summary(recorder: Recorder, path: Path) -> str:
-    """What was recorded, in one line or two."""
-    count, calls = recorder.count, recorder.calls
-    lines = [
-        f"Recorded {count} exchange{'s' * (count != 1)} with {calls} upstream call{'s' * (calls != 1)} to {path}"
-    ]
-    if recorder.masked:
-        lines.append("Masked: " + ", ".join(sorted(recorder.masked)))
-    return "\n".join(lines)
-
-
 async def record_url(
     options: argparse.Namespace, url: str, connect_to: dict[str, str], recorder: Recorder
 ) -> int:
@@ -112,7 +72,7 @@ async def record_bundles(
         loaded.test_data,
         open_store(options.state),
         connect_to=connect_to,
-        outgoing=RecordedEgress,
+        outgoing=recorder.outgoing,
     )
     try:
         await runtime.load_test_data()
@@ -164,11 +124,3 @@ async def listen(
     await server.stop(GRACE)
     await recorder.settle()
     return 0
-
-
-async def show_progress(recorder: Recorder) -> None:
-    """A line that counts, on a terminal; for ever, until cancelled."""
-    while True:
-        line = f"{recorder.count} exchanges, {recorder.calls} upstream calls"
-        print(f"\r{line:<60}", end="", file=sys.stderr, flush=True)
-        await asyncio.sleep(INTERVAL)

@@ -10,9 +10,9 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apiproxy_runtime.bundle.discover import NoBundleFound
 from apiproxy_runtime.bundle.environment import Environment
@@ -38,6 +38,7 @@ from apiproxy_runtime.control.replica import LocalReplica
 from apiproxy_runtime.control.workers import WorkerReplica, obey
 from apiproxy_runtime.gateway.egress import read_connect_to
 from apiproxy_runtime.gateway.gateway import render_refusal
+from apiproxy_runtime.gateway.http.exchange import Exchange
 from apiproxy_runtime.gateway.http.heap import keep_freed_memory
 from apiproxy_runtime.gateway.http.limits import Limits
 from apiproxy_runtime.gateway.http.server import Server
@@ -47,6 +48,9 @@ from apiproxy_runtime.program.program import ProxyProgram, SharedFlowProgram
 from apiproxy_runtime.state.open import open_store
 from apiproxy_runtime.state.records import Records
 from apiproxy_runtime.state.store import StoreError
+
+if TYPE_CHECKING:
+    from apiproxy_runtime.rehearsal.recording import Recorder
 
 #: Seconds that requests in flight get when the server is told to stop.
 GRACE = 10.0
@@ -65,6 +69,8 @@ def run(options: argparse.Namespace) -> int:
     except (NoBundleFound, ValueError) as error:
         print(f"apiproxy serve: {error}", file=sys.stderr)
         return 2
+    if options.record is not None and not options.check:
+        return serve_recorded(options, loaded, connect_to)
     if options.workers > 1 and not options.check:
         from apiproxy_runtime.cli.workers import run_workers  # forks: only what several workers need
 
@@ -83,6 +89,23 @@ def run_kong(options: argparse.Namespace, path: Path, connect_to: dict[str, str]
     return run_loop(serve_kong(options, path, connect_to))
 
 
+def serve_recorded(options: argparse.Namespace, loaded: Loaded, connect_to: dict[str, str]) -> int:
+    """Serve, and write all traffic to a HAR file."""
+    # what records is loaded only when it is asked for
+    from apiproxy_runtime.cli.recorder import recorder_of
+    from apiproxy_runtime.rehearsal.bundlemasks import masks_of
+
+    try:
+        if options.workers > 1:
+            raise ValueError("--record needs one process: leave --workers out")
+        masks = masks_of(loaded.bundles, loaded.environment, loaded.test_data)
+        with recorder_of(options.record, options, masks) as recorder:
+            return run_loop(serve(options, loaded, connect_to, recorder=recorder))
+    except (ValueError, OSError) as error:
+        print(f"apiproxy serve: {error}", file=sys.stderr)
+        return 2
+
+
 def run_loop(work: Coroutine[Any, Any, int]) -> int:
     """Run on uvloop where it is installed: it takes a tenth off the CPU of each request."""
     try:
@@ -93,7 +116,11 @@ def run_loop(work: Coroutine[Any, Any, int]) -> int:
 
 
 async def serve(
-    options: argparse.Namespace, loaded: Loaded, connect_to: dict[str, str], share: Share | None = None
+    options: argparse.Namespace,
+    loaded: Loaded,
+    connect_to: dict[str, str],
+    share: Share | None = None,
+    recorder: Recorder | None = None,
 ) -> int:
     """Deploy, listen, and serve until a signal says stop."""
     try:
@@ -111,6 +138,7 @@ async def serve(
             store,
             connect_to=connect_to,
             records=records,
+            outgoing=recorder.outgoing if recorder is not None else None,
         )
         if trace is not None:
             runtime.watch(trace)
@@ -148,7 +176,7 @@ async def serve(
     if options.check:
         await replica.close(0)
         return 0
-    return await lead(options, host, reporting, share is not None)
+    return await lead(options, host, reporting, share is not None, recorder)
 
 
 def make_reporting(
@@ -187,7 +215,13 @@ def records_folder(options: argparse.Namespace) -> Path | None:
     return Path(path).expanduser().parent / "records" if scheme == "sqlite" and not options.check else None
 
 
-async def lead(options: argparse.Namespace, host: Host, reporting: Reporting, share_port: bool) -> int:
+async def lead(
+    options: argparse.Namespace,
+    host: Host,
+    reporting: Reporting,
+    share_port: bool,
+    recorder: Recorder | None,
+) -> int:
     """Serve as the process that deploys: with the control port, and watching files."""
     loop = asyncio.get_running_loop()
     tasks: list[asyncio.Task[None]] = []
@@ -222,7 +256,7 @@ async def lead(options: argparse.Namespace, host: Host, reporting: Reporting, sh
     if control is not None:
         print(f"Control: {address_of(options.control_host, control.getsockname()[1])}", flush=True)
     try:
-        return await listen(options, reporting, share_port, started)
+        return await listen(options, reporting, share_port, started, recorder)
     finally:
         if control is not None:
             control.close()
@@ -251,13 +285,17 @@ async def listen(
     reporting: Reporting,
     share_port: bool,
     started: Callable[[], list[asyncio.Task[None]]],
+    recorder: Recorder | None = None,
 ) -> int:
     """Accept traffic until SIGINT or SIGTERM; then let requests in flight finish.
 
     `started` begins what goes on beside the traffic; its tasks are cancelled first.
     """
     replica = reporting.replica
-    server = Server(replica.handle, Limits(), render=render_refusal)
+    handle: Callable[[Exchange], Awaitable[None]] = replica.handle
+    if recorder is not None:
+        handle = recorder.round(replica.handle, lambda: background_of(replica))
+    server = Server(handle, Limits(), render=render_refusal)
     try:
         await server.start(options.host, options.port, reuse_port=share_port)
     except OSError as error:
@@ -293,9 +331,17 @@ async def listen(
     await server.stop(GRACE)
     for runtime in replica.runtimes.values():
         await runtime.gateway.drain(GRACE)
+    if recorder is not None:
+        await recorder.settle()
     await reporting.close()
     await replica.close(GRACE)
     return 0
+
+
+def background_of(replica: LocalReplica) -> set[asyncio.Task[Any]]:
+    """What goes on after answers, in all environments."""
+    tasks: set[asyncio.Task[Any]] = set()
+    return tasks.union(*(gateway.background for gateway in replica.gateways))
 
 
 def address_of(host: str, port: int) -> str:

@@ -31,6 +31,10 @@ BODY_LIMIT = 10 * 1024 * 1024
 AFTERWARDS = 2.0
 
 
+Handle = Callable[[WireExchange], Awaitable[None]]
+Background = Callable[[], set[asyncio.Task[Any]]]
+
+
 class Recorder:
     """Writes exchanges to a file, masked. `calls` counts upstream calls, `masked` what was replaced."""
 
@@ -60,6 +64,14 @@ class Recorder:
             return
         self.calls += len(masked.calls)
         self.masked.update(dict.fromkeys(masked.masked))
+
+    def outgoing(self, inner: Outgoing) -> Outgoing:
+        """What stands before a runtime's egress: `Runtime(outgoing=recorder.outgoing)`."""
+        return RecordedEgress(inner)
+
+    def round(self, answer: Handle, background: Background) -> Handle:
+        """A gateway's handler with this recorder round it; see `recorded`."""
+        return recorded(answer, background, self)
 
     async def settle(self) -> None:
         """Wait for the entries that are held back."""
@@ -235,10 +247,6 @@ class RecordedEgress:
 
     def log(self, host: str, port: int, line: str) -> bool:
         return self.inner.log(host, port, line)
-
-
-Handle = Callable[[WireExchange], Awaitable[None]]
-Background = Callable[[], set[asyncio.Task[Any]]]
 
 
 def recorded(answer: Handle, background: Background, recorder: Recorder) -> Handle:

@@ -192,3 +192,28 @@ async def test_a_recording_is_not_overwritten_by_chance(tmp_path: Path) -> None:
     assert process.returncode == 2
     assert b"--overwrite" in errors
     assert har.read_text() == "precious"
+
+
+async def test_serve_records_too(tmp_path: Path) -> None:
+    har = tmp_path / "t.har"
+    async with upstream_server(Upstream()) as upstream:
+        way = f"up.test=http://127.0.0.1:{upstream.port}"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "apiproxy_runtime", "serve", str(bundle(tmp_path)), "--port", "0", "--no-control",
+            "--state", "memory", "--connect-to", way, "--record", str(har), "--mask", "x-plain",
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdout is not None
+        seen = ""
+        while "Ready: " not in seen:
+            seen += (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
+        url = seen.rpartition("Ready: ")[2].split(" ")[0]
+        status, _ = await get(f"{url}/b/x", headers={"X-Plain": "not-so-plain-77"})
+        process.send_signal(signal.SIGTERM)
+        told = (await process.stdout.read()).decode()
+        assert await process.wait() == 0
+    assert status == 200
+    assert "Recorded 1 exchange with 2 upstream calls" in told
+    (only,) = read_har(har)
+    assert [call.purpose for call in only.calls] == ["callout", "target"]
+    assert "not-so-plain-77" not in har.read_text()

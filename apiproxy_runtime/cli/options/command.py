@@ -39,5 +39,30 @@ def add_environment(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_masking(parser: argparse.ArgumentParser) -> None:
+    """The options that say what of a recording is replaced by pseudonyms."""
+    parser.add_argument("--overwrite", action="store_true", help="replace a recording that exists")
+    parser.add_argument(
+        "--mask",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name whose values are secret too (repeatable)",
+    )
+    parser.add_argument(
+        "--no-mask",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name whose values are not (repeatable)",
+    )
+    parser.add_argument(
+        "--vault",
+        type=Path,
+        metavar="FILE",
+        help="keep what each pseudonym stands for there, to put it back when replaying; never share it",
+    )
+
+
 def add_nothing(parser: argparse.ArgumentParser) -> None:
     """A command without options."""

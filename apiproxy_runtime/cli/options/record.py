@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from apiproxy_runtime.cli.options.command import Command, add_environment
+from apiproxy_runtime.cli.options.command import Command, add_environment, add_masking
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -30,31 +30,6 @@ def declare(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--state", default="memory", metavar="STORE", help="memory (default), sqlite:PATH or redis://…"
-    )
-
-
-def add_masking(parser: argparse.ArgumentParser) -> None:
-    """The options that say what of a recording is replaced by pseudonyms."""
-    parser.add_argument("--overwrite", action="store_true", help="replace a recording that exists")
-    parser.add_argument(
-        "--mask",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="a name whose values are secret too (repeatable)",
-    )
-    parser.add_argument(
-        "--no-mask",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="a name whose values are not (repeatable)",
-    )
-    parser.add_argument(
-        "--vault",
-        type=Path,
-        metavar="FILE",
-        help="keep what each pseudonym stands for there, to put it back when replaying; never share it",
     )
 
 

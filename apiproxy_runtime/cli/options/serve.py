@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from apiproxy_runtime.cli.options.command import Command, add_environment, add_paths
+from apiproxy_runtime.cli.options.command import Command, add_environment, add_masking, add_paths
 
 #: Where the Apigee emulator has its control API.
 DEFAULT_CONTROL_PORT = 8080
@@ -71,6 +71,10 @@ def declare(parser: argparse.ArgumentParser) -> None:
         default="json",
         help="form of the access log (default: json)",
     )
+    parser.add_argument(
+        "--record", type=Path, metavar="FILE.har", help="write all traffic there, with the calls to upstreams"
+    )
+    add_masking(parser)
     parser.add_argument(
         "--event-hooks",
         type=Path,
