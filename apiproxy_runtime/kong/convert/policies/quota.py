@@ -84,7 +84,7 @@ def quota(site: Attachment) -> Outcome:
     config["hide_client_headers"] = False
     return Outcome(
         "partial",
-        f"rate-limiting of {limit} a {window}",
+        f"rate-limiting of {limit} per {window}",
         (Plugin("rate-limiting", config),),
         differences=tuple(differences),
         cases=("one call more than the limit", "calls around the end of the window"),
@@ -132,7 +132,7 @@ def spike_arrest(site: Attachment) -> Outcome:
     config["hide_client_headers"] = False
     return Outcome(
         "partial",
-        f"rate-limiting of {written[1]} a {window}",
+        f"rate-limiting of {written[1]} per {window}",
         (Plugin("rate-limiting", config),),
         differences=(
             f"Apigee spaces calls evenly over the {window}; Kong lets them come all at once",
