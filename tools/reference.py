@@ -90,6 +90,17 @@ def policy_page(policy: type[Policy]) -> str:
     if policy.faults:
         parts.append("## Faults\n")
         rows_of_faults = (
+    if policy.events:
+        parts.append("## Events\n\nWhat [event hooks](../../events.md) can be told.\n")
+        rows_of_events = (
+            (
+                code(f"{kind.source}/{kind.name}"),
+                cell(kind.description),
+                ", ".join(code(name) for name in kind.fields),
+            )
+            for kind in policy.events
+        )
+        parts.append(table(("Event", "When", "Fields"), rows_of_events))
             (code(name), str(kind.status), code(kind.code), code(kind.text), cell(kind.cause))
             for name, kind in policy.faults.items()
         )

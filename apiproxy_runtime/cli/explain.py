@@ -58,6 +58,7 @@ def _policy(policy: type[Policy]) -> str:
     lists = {
         "Elements": elements,
         "Variables it sets": iter(variables_of(policy).items()),
+        "Events": ((f"{kind.source}/{kind.name}", kind.description) for kind in policy.events),
         "Faults": faults,
         "Refused at deployment": iter(policy.deploy_errors.items()),
     }
