@@ -48,6 +48,8 @@ def run(options: argparse.Namespace) -> int:
     """0 when nothing unexpected differs, 1 for differences, 2 when it could not run."""
     try:
         return run_loop(_run(options))
+    except BrokenPipeError:
+        raise
     except DeployError as error:
         report(error.findings, sys.stderr)
         print("apiproxy rehearse: a side cannot be deployed", file=sys.stderr)

@@ -64,7 +64,8 @@ class Noise:
     def covers(self, difference: Difference) -> str:
         """The rule that makes a difference noise; empty when it is none."""
         kind = difference.kind
-        if self.elsewhere and (difference.face, difference.path) in _OF_THE_CONNECTION:
+        another_host = difference.path == "header.host" and kind == "header-value"
+        if self.elsewhere and not another_host and (difference.face, difference.path) in _OF_THE_CONNECTION:
             return "noise:connection"
         if kind == "layout":
             return "noise:layout"

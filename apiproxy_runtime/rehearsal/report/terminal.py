@@ -16,6 +16,7 @@ from apiproxy_runtime.rehearsal.report.words import (
     verdict,
 )
 from apiproxy_runtime.rehearsal.run import Rehearsal
+from apiproxy_runtime.rehearsal.side import Branch
 
 #: Groups, and lines of a list, that are printed.
 MOST = 20
@@ -89,12 +90,17 @@ def _misses(run: Rehearsal, out: TextIO) -> None:
 
 
 def _coverage(run: Rehearsal, out: TextIO) -> None:
+    told: list[Branch] | None = None
     for which, _, _, reached in sides(run):
         if reached is None:
             continue
         got, of = reached.share()
         missing = unreached(reached)
         out.write(f"\nReached {which}: {got} of {of} flows, policies, routes and sides of conditions")
+        if missing == told:
+            out.write("; the same are unproven\n" if missing else "\n")
+            continue
+        told = missing
         out.write("; unproven are:\n" if missing else "\n")
         for branch in missing[:8]:
             out.write(f"  {branch_words(branch)}\n")
