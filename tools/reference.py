@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import json
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from apiproxy_runtime.kong.plugin import order, plugins
+from apiproxy_runtime.kong.schema import Field
 from apiproxy_runtime.policy.policy import Policy
 from apiproxy_runtime.policy.registry import all_policies
 from apiproxy_runtime.reference.elements import ElementEntry, element_entries, summary, variables_of
@@ -87,9 +90,6 @@ def policy_page(policy: type[Policy]) -> str:
         parts.append("## Variables it sets\n\n`{policy}` is the policy's name.\n")
         rows = ((code(name), cell(meaning)) for name, meaning in variables.items())
         parts.append(table(("Variable", "Meaning"), rows))
-    if policy.faults:
-        parts.append("## Faults\n")
-        rows_of_faults = (
     if policy.events:
         parts.append("## Events\n\nWhat [event hooks](../../events.md) can be told.\n")
         rows_of_events = (
@@ -101,6 +101,9 @@ def policy_page(policy: type[Policy]) -> str:
             for kind in policy.events
         )
         parts.append(table(("Event", "When", "Fields"), rows_of_events))
+    if policy.faults:
+        parts.append("## Faults\n")
+        rows_of_faults = (
             (code(name), str(kind.status), code(kind.code), code(kind.text), cell(kind.cause))
             for name, kind in policy.faults.items()
         )
@@ -185,6 +188,42 @@ def faults_page(policies: list[type[Policy]]) -> str:
     return "\n".join(parts).rstrip() + "\n"
 
 
+def kong_rows(fields: Mapping[str, Field], prefix: str = "") -> list[tuple[str, ...]]:
+    """The rows of a plugin's config; those of nested records follow their own."""
+    rows: list[tuple[str, ...]] = []
+    for name, field in fields.items():
+        nested = field.fields or (field.values.fields if field.values is not None else {})
+        default = "**required**" if field.required and not nested else ""
+        if field.default is not None:
+            default = code(json.dumps(field.default, ensure_ascii=False))
+        rows.append((code(prefix + name), cell(field.type_text()), default, cell(field.doc)))
+        if nested and name != "redis":
+            rows += kong_rows(nested, f"{prefix}{name}.")
+    return rows
+
+
+def kong_page() -> str:
+    """The plugins of the Kong side, in the order in which they run."""
+    unique = {plugin.name: plugin for plugin in plugins().values()}.values()
+    ordered = sorted(unique, key=order, reverse=True)
+    run = [plugin for plugin in ordered if plugin.runs]
+    rows = [
+        (f"[{plugin.name}](#{plugin.name})", str(plugin.priority), plugin.edition, cell(plugin.doc))
+        for plugin in run
+    ]
+    parts = [NOTE, "# Kong plugins\n\n"]
+    parts.append(
+        "What `apiproxy serve kong.yml` runs, in the order in which plugins run: see [Kong](../kong.md).\n\n"
+    )
+    parts.append(table(("plugin", "priority", "edition", "what it does"), rows))
+    parts.append("\nKnown, and not run; a warning names each, and requests pass it by: ")
+    parts.append(", ".join(sorted(f"`{plugin.name}`" for plugin in ordered if not plugin.runs)) + ".\n")
+    for plugin in run:
+        parts.append(f"\n## {plugin.name}\n\n{plugin.doc}\n\n")
+        parts.append(table(("`config`", "type", "default", "meaning"), kong_rows(plugin.fields)))
+    return "".join(parts)
+
+
 def readme_table(policies: list[type[Policy]]) -> str:
     rows = []
     for family, title in FAMILY_NAMES.items():
@@ -211,6 +250,7 @@ def pages() -> dict[Path, str]:
         reference / "README.md": index_page(policies),
         reference / "variables.md": variables_page(policies),
         reference / "faults.md": faults_page(policies),
+        reference / "kong-plugins.md": kong_page(),
         readme: f"{before}{BEGIN}\n{readme_table(policies)}{END}{after}",
         **{reference / "policies" / f"{policy.tag}.md": policy_page(policy) for policy in policies},
     }

@@ -56,7 +56,7 @@ PLUGINS = (
             "ai-request-transformer": 777,
             "ai-response-transformer": 768,
         },
-        "It would change requests or answers: what depends on it cannot be rehearsed.",
+        "It would change or refuse requests: without it they pass.",
     ),
     *_named(
         "enterprise",
@@ -111,6 +111,6 @@ PLUGINS = (
             "ai-semantic-prompt-guard": 762,
             "ai-proxy-advanced": 770,
         },
-        "It would change requests or answers: what depends on it cannot be rehearsed.",
+        "It would change or refuse requests: without it they pass.",
     ),
 )

@@ -77,7 +77,6 @@ def service_callout(site: Attachment) -> Outcome:
         ),
         ("the callout answers", "it answers 500", "it does not answer"),
         variables,
-        fails_closed=True,
     )
 
 
