@@ -133,12 +133,16 @@ class Reporting:
             self._polling = asyncio.get_running_loop().create_task(self._poll())
 
     async def _poll(self) -> None:
+        reached = True
         while True:
             await asyncio.sleep(PAUSE)
             try:
                 await self.hooks.load()
+                reached = True
             except StoreError as error:
-                logger.warning("Event hooks cannot be read: %s", error)
+                if reached:
+                    logger.warning("Event hooks cannot be read: %s", error)
+                reached = False
 
     async def close(self, grace: float = GRACE) -> None:
         """Give events that wait `grace` seconds, and write what is left of the access log."""
