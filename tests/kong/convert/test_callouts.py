@@ -182,3 +182,12 @@ def test_where_an_external_callout_decided_nobody_passes_until_somebody_decides(
     routes = routes_of(result)
     assert plugins_of(routes["some-default-A"])["request-termination"]["status_code"] == 503
     assert "request-termination" not in plugins_of(routes["some-default-rest"])
+
+
+def test_a_call_under_a_condition_that_no_route_can_ask_is_left_out(tmp_path):
+    made = simple(tmp_path, "p", CALL.format(request="", response="<Response>r</Response>"))
+    endpoint = made / "proxies" / "default.xml"
+    endpoint.write_text(endpoint.read_text().replace("<Name>P", "<Condition>flow.x = 1</Condition><Name>P"))
+    result = converted(made)
+    assert "plugins" not in document(result)
+    assert "NOT written" in result.text
