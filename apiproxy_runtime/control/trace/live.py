@@ -16,8 +16,8 @@ MOST_TRANSACTIONS = 500
 MOST_BYTES = 64 * 1024 * 1024
 #: Transactions a second that are recorded for the page, and how many may come at once. More than that nobody reads,
 #: and recording them would cost the gateway its speed; what is left out is counted.
-RATE = 50.0
-BURST = 100.0
+RATE = 25.0
+BURST = 50.0
 #: Seconds between two messages to readers, and after which a transaction shows though it has not ended.
 BEAT = 0.15
 SLOW = 0.3

@@ -64,6 +64,8 @@ class Masks:
         self.covers_bodies = bool(
             self.form or self.whole or any(self._json.values()) or any(self._xml.values())
         )
+        #: whether nothing is hidden but `private.` variables
+        self.idle = not self.variables and not self.covers_bodies
 
     def hides(self, name: str) -> bool:
         """Whether the value of a variable is not to be shown."""

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from apiproxy_runtime.control.trace.masking import Masks
 from apiproxy_runtime.control.trace.transaction import (
     CONTENT_LIMIT,
+    MASKED,
     VALUE_LIMIT,
     Access,
     CallMade,
@@ -194,7 +195,9 @@ class Recorder:
 
     def variable_read(self, name: str, value: Any) -> None:
         if self.stack:
-            self.stack[-1].accesses.append((name, _still(value), None, True, False))
+            if value.__class__ not in _PLAIN:
+                value = _still(value)
+            self.stack[-1].accesses.append((name, value, None, True, False))
 
     def variable_written(self, name: str, value: Any, done: bool, before: Any = UNKNOWN) -> None:
         if self.stack:
@@ -207,9 +210,11 @@ class Recorder:
             item = last
         else:
             return
-        item.accesses.append(
-            (name, _still(value), before if before is UNKNOWN else _still(before), done, True)
-        )
+        if value.__class__ not in _PLAIN:
+            value = _still(value)
+        if before.__class__ not in _PLAIN and before is not UNKNOWN:
+            before = _still(before)
+        item.accesses.append((name, value, before, done, True))
 
     def printed(self, ctx: MessageContext, text: str) -> None:
         if self.stack:
@@ -328,8 +333,6 @@ class Recorder:
 
 def _still(value: Any) -> Any:
     """A value that nobody changes afterwards."""
-    if value.__class__ in _PLAIN:
-        return value
     if isinstance(value, Message):
         # without its query, which may hold what is masked
         head = f"{value.verb} {value.path}" if value.is_request else f"{value.status} {value.reason_phrase}"
@@ -417,10 +420,12 @@ class _Freezer:
         if value is None:
             return None
         masks = self.masks
-        if masks.hides(name):
-            self.masked.add(name)
-            return masks.value(name, "")
-        text = masks.value(name, text_of(value))
+        text = value if value.__class__ is str else text_of(value)
+        if name[:8] == "private." or not masks.idle:
+            if masks.hides(name):
+                self.masked.add(name)
+                return MASKED
+            text = masks.value(name, text)
         if len(text) > VALUE_LIMIT:
             text = f"{text[:VALUE_LIMIT]}… ({len(text)} characters)"
         self.size += len(text)

@@ -22,9 +22,7 @@ import asyncio
 import json
 from typing import Any, Literal
 
-import aiohttp
 from aiohttp import web
-from yarl import URL
 
 from apiproxy_runtime.bundle.model import Bundle, PolicySource
 from apiproxy_runtime.control.answer import Refused, json_answer
@@ -38,15 +36,19 @@ from apiproxy_runtime.control.trace.session import Session
 from apiproxy_runtime.control.trace.trace import Trace
 from apiproxy_runtime.control.trace.transaction import MASKED, Transaction
 from apiproxy_runtime.control.trace.transactionjson import session_json, transaction_json
+from apiproxy_runtime.gateway.egress import HttpEgress
+from apiproxy_runtime.gateway.http.client import HttpClient
 from apiproxy_runtime.gateway.runtime import Runtime
+from apiproxy_runtime.message.message import Message
+from apiproxy_runtime.policy.egress import Call, CallFailed
 
 EMULATOR = "/v1/emulator/trace"
 #: Seconds without an event after which a comment is sent, so that nobody on the way takes the stream for dead.
 HEARTBEAT = 15.0
 #: Seconds after which it is noticed that a page was closed.
 LOOK = 0.5
-#: Seconds that a replayed request may take.
-REPLAY_TIMEOUT = 60.0
+#: Milliseconds for which a replayed request may be silent.
+REPLAY_TIMEOUT_MS = 60_000
 #: Headers that belong to one connection, or that the gateway adds anew.
 _NOT_REPLAYED = frozenset(
     (
@@ -281,31 +283,27 @@ async def replay(transaction: Transaction, address: str, given: dict[str, str]) 
         )
     if MASKED in transaction.uri or "content" in transaction.masked:
         raise Refused(409, "MaskedContent", "a masked query or body cannot be sent again")
-    host = next((value for name, value in recorded.headers if name.lower() == "host"), "")
-    body = body_of(recorded)
+    request = Message.request(transaction.method)
+    for name, value in headers:
+        request.headers.add(name, value)
+    request.body = body_of(recorded)
     address = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-    encoded = any(name.lower() == "content-encoding" for name, _ in headers)
-    if encoded:
-        # the body was recorded as steps see it, decoded
-        headers = [(name, value) for name, value in headers if name.lower() != "content-encoding"]
-    timeout = aiohttp.ClientTimeout(total=REPLAY_TIMEOUT)
-    skip = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
-    async with aiohttp.ClientSession(
-        timeout=timeout, auto_decompress=False, skip_auto_headers=skip
-    ) as client:
-        try:
-            async with client.request(
-                transaction.method,
-                URL(address + transaction.uri, encoded=True),
-                headers=[*headers, ("Host", host)] if host else headers,
-                data=body or None,
-                allow_redirects=False,
-            ) as answer:
-                size = len(await answer.read())
-                return {"status": answer.status, "reason": answer.reason, "size": size}
-        except (aiohttp.ClientError, TimeoutError) as error:
-            text = str(error) or type(error).__name__
-            raise Refused(502, "ReplayFailed", f"the traffic port gave no answer: {text}") from None
+    call = Call(
+        address + transaction.uri,
+        request,
+        "replay",
+        io_timeout_ms=REPLAY_TIMEOUT_MS,
+        host_header=next((value for name, value in recorded.headers if name.lower() == "host"), None),
+        use_proxy=False,
+    )
+    client = HttpClient()
+    try:
+        answer = await HttpEgress(client).send(call)
+    except CallFailed as failure:
+        raise Refused(502, "ReplayFailed", f"the traffic port gave no answer: {failure.text}") from None
+    finally:
+        client.close()
+    return {"status": answer.status, "reason": answer.reason_phrase, "size": len(answer.body)}
 
 
 def _policy(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 #: Characters of a body, and of one variable's value, that are kept.
 CONTENT_LIMIT = 64 * 1024
@@ -38,8 +38,7 @@ class Snapshot:
     truncated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(NamedTuple):
     """A flow variable that was read, written or removed; `before` None where it was not set.
 
     done  False for a write that was refused: the variable is read-only, or its scope has not begun
