@@ -9,7 +9,7 @@ left out: options do not travel. protobuf is loaded when a bundle first needs th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from apiproxy_runtime.policy.api import Rpc
@@ -143,7 +143,9 @@ def load_contract() -> Contract:
         for name in MESSAGES
     }
     context = messages["MessageContext"]
-    return Contract(messages, Rpc(METHOD, context.SerializeToString, context.FromString))
+    # maps in one order on each run, so that a recorded call can be told from another one
+    serialize = partial(context.SerializeToString, deterministic=True)
+    return Contract(messages, Rpc(METHOD, serialize, context.FromString))
 
 
 def _add_field(message: Any, name: str, number: int, kind: str, in_oneof: bool) -> None:
