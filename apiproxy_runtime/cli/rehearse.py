@@ -33,6 +33,7 @@ from apiproxy_runtime.rehearsal.sides.live import SAFE
 from apiproxy_runtime.rehearsal.stubs import Policy
 from apiproxy_runtime.rehearsal.tally import Tally
 from apiproxy_runtime.rehearsal.traffic import read_traffic as read_file
+from apiproxy_runtime.rehearsal.vault import Restoring
 from apiproxy_runtime.rehearsal.virtual import Clock
 
 _SUFFIXES = {".html": "html", ".htm": "html", ".json": "json", ".xml": "junit", ".md": "markdown"}
@@ -117,7 +118,9 @@ async def _run(options: argparse.Namespace) -> int:
 
 def read_traffic(options: argparse.Namespace) -> Iterator[Exchange]:
     """The cases of all recordings, one at a time."""
-    cases = chain.from_iterable(read_file(path) for path in options.traffic)
+    cases: Iterator[Exchange] = chain.from_iterable(read_file(path) for path in options.traffic)
+    if options.vault is not None:
+        cases = map(Restoring(options.vault).restore, cases)
     return islice(cases, options.limit) if options.limit is not None else cases
 
 

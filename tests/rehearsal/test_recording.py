@@ -217,3 +217,63 @@ async def test_serve_records_too(tmp_path: Path) -> None:
     (only,) = read_har(har)
     assert [call.purpose for call in only.calls] == ["callout", "target"]
     assert "not-so-plain-77" not in har.read_text()
+
+
+def keyed(folder: Path) -> Path:
+    """A workspace with a bundle that wants a key, and an app that has one."""
+    workspace = folder / "workspace"
+    tests = workspace / "src/tests/a"
+    tests.mkdir(parents=True)
+    (workspace / "src/main/apigee/environments/test").mkdir(parents=True)
+    product = {"name": "p", "approvalType": "auto", "proxies": ["k"], "environments": ["test"]}
+    credential = {
+        "consumerKey": SECRET,
+        "consumerSecret": "consumer-secret-1",
+        "status": "approved",
+        "apiProducts": [{"apiproduct": "p", "status": "approved"}],
+    }
+    developer = {"email": "a@b.c", "firstName": "A", "lastName": "B", "userName": "ab"}
+    app = {"name": "app", "developerEmail": "a@b.c", "apiProducts": ["p"], "credentials": [credential]}
+    for name, entry in (("products", product), ("developers", developer), ("developerapps", app)):
+        (tests / f"{name}.json").write_text(json.dumps([entry]))
+    write_bundle(
+        folder,
+        "k",
+        {
+            "proxies/default.xml": proxy("/k", request=steps("VK")),
+            "targets/default.xml": target("http://up.test/base"),
+            "policies/VK.xml": '<VerifyAPIKey name="VK"><APIKey ref="request.header.x-customer"/></VerifyAPIKey>',
+        },
+    )
+    return workspace
+
+
+async def test_a_vault_lets_a_masked_recording_replay_with_its_real_keys(tmp_path: Path) -> None:
+    workspace, har, vault = keyed(tmp_path), tmp_path / "t.har", tmp_path / "t.secrets.json"
+    where = ["--env-dir", str(workspace)]
+    async with upstream_server(Upstream()) as upstream:
+        way = f"up.test=http://127.0.0.1:{upstream.port}"
+        async with recording(
+            "--to", str(tmp_path / "k"), "-o", str(har), "--vault", str(vault), "--connect-to", way, *where
+        ) as (process, url):
+            status, _ = await get(f"{url}/k/x", headers={"X-Customer": SECRET})
+            process.send_signal(signal.SIGINT)
+            assert await process.wait() == 0
+    assert status == 200
+    assert SECRET not in har.read_text()
+    rehearse = [
+        "rehearse",
+        "--traffic",
+        str(har),
+        "--before",
+        "recorded",
+        "--after",
+        str(tmp_path / "k"),
+        *where,
+    ]
+    for more, code in ((["--vault", str(vault)], 0), ([], 1)):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "apiproxy_runtime", *rehearse, *more, stdout=asyncio.subprocess.PIPE
+        )
+        told, _ = await process.communicate()
+        assert process.returncode == code, told.decode()

@@ -15,6 +15,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
         "--traffic", required=True, action="append", type=Path, metavar="FILE", help="recording (repeatable)"
     )
     side = "bundle or workspace paths (comma separated), kong.yml, http(s)://URL, or recorded"
+    parser.add_argument(
+        "--vault",
+        type=Path,
+        metavar="FILE",
+        help="what `apiproxy record --vault` wrote: puts the secrets back that the recording's pseudonyms stand for",
+    )
     parser.add_argument("--before", required=True, metavar="SIDE", help=f"the old side: {side}")
     parser.add_argument("--after", required=True, metavar="SIDE", help="the new side: as --before")
     add_environment(parser)
