@@ -51,13 +51,13 @@ class Draft:
     loose: list[tuple[str, RouteDraft]] = field(default_factory=list)
     loose_notes: list[str] = field(default_factory=list)
     callouts: list[tuple[Instance, RouteDraft, str]] = field(default_factory=list)
-    names: set[str] = field(default_factory=set)
+    names: set[tuple[str, str]] = field(default_factory=set)
 
-    def named(self, *words: str) -> str:
-        """A name that Kong takes and that nothing else has."""
+    def named(self, kind: str, *words: str) -> str:
+        """A name that Kong takes and that nothing else of the kind has."""
         plain = _NAME.sub("-", "-".join(word for word in words if word)).strip("-") or "unnamed"
         name, number = plain, 2
-        while name in self.names:
+        while (kind, name) in self.names:
             name, number = f"{plain}-{number}", number + 1
-        self.names.add(name)
+        self.names.add((kind, name))
         return name

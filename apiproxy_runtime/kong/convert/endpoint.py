@@ -31,7 +31,9 @@ def draft_endpoint(bundle: Bundle, proxy: ProxyEndpoint, document: Draft) -> Non
         service = _service(bundle, cell, document)
         first = first or service
         assembly = assemble(endpoint, cell, fixed)
-        name = document.named(bundle.name, proxy.name, *(cell.label or ("rest" if len(cells) > 1 else "",)))
+        name = document.named(
+            "route", bundle.name, proxy.name, *(cell.label or ("rest" if len(cells) > 1 else "",))
+        )
         fields = _fields(proxy, cell, len(cells) - index, name, bundle)
         route = RouteDraft(name, cell, fields, assembly)
         if service is None and "request-termination" not in assembly.instances:
@@ -157,7 +159,7 @@ def _service(bundle: Bundle, cell: Cell, document: Draft) -> ServiceDraft | None
         return known
     target_endpoint = bundle.targets.get(rule.target_endpoint or "")
     label = rule.target_endpoint or rule.name
-    name = document.named(bundle.name, label)
+    name = document.named("service", bundle.name, label)
     place = target_endpoint.node if target_endpoint is not None else rule.node
     if target_endpoint is not None:
         target = convert_target(target_endpoint, name, document.landscape.environment)

@@ -306,3 +306,12 @@ def test_a_route_without_target_answers_only_what_was_converted(tmp_path, xml, s
     (route,) = routes_of(result).values()
     assert plugins_of(route)["request-termination"]["status_code"] == status
     assert ("503 until somebody decides" in result.text) is (status == 503)
+
+
+def test_names_are_of_characters_that_kong_takes_and_each_is_there_once(tmp_path):
+    flows = "".join(flow("get it / now", f'proxy.pathsuffix MatchesPath "/{n}"') for n in "ab")
+    result = converted(bundle(tmp_path, flows))
+    accepted(result, tmp_path)
+    names = [route["name"] for service in document(result)["services"] for route in service["routes"]]
+    assert names == ["p-default-get-it-now", "p-default-get-it-now-2", "p-default-rest"]
+    assert document(result)["services"][0]["name"] == "p-default"
