@@ -38,7 +38,7 @@ def check_references(bundle: Bundle, findings: Findings) -> None:
     for step in all_steps(bundle):
         if step.policy not in bundle.policies:
             findings.error(
-                step.node.child("Name") or step.node,
+                step.node,
                 "UnknownPolicy",
                 f"the step names the policy {step.policy!r}, which the bundle does not hold",
                 suggestion(step.policy, bundle.policies),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -17,6 +18,7 @@ from apiproxy_runtime.expression.template.parser import TemplateSyntaxError, par
 from apiproxy_runtime.lint.parts import EndpointFile, PolicyFile, RawFile, ResourceFile, StepNode
 
 T = TypeVar("T")
+_DECLARATION = re.compile(rb"(?<=.)<\?xml\s[^>]*\?>", re.DOTALL)
 _FOLDERS = {"ProxyEndpoint": "proxies", "TargetEndpoint": "targets", "SharedFlow": "sharedflows"}
 
 
@@ -44,6 +46,7 @@ class LintBundle:
         self.siblings: tuple[LintBundle, ...] = ()
         self.failure = ""
         self._tables: dict[Callable[[LintBundle], object], object] = {}
+        self._errors: dict[str, XmlError] = {}
         self._templates: dict[str, ParsedTemplate | TemplateSyntaxError] = {}
 
     @property
@@ -86,17 +89,36 @@ class LintBundle:
         return {node.file: node for node in known}
 
     def xml(self, file: str) -> Node | XmlError:
-        """The root of any file of the bundle, or why it cannot be read as XML."""
+        """The root of any file of the bundle, or why it cannot be read as XML.
+
+        A file that is refused only because its XML declaration does not come first is read all the same;
+        `xml_error` tells.
+        """
         found = self._nodes.get(file)
         if found is None:
             try:
-                found = parse_xml(self.model.source.read(file), file)
-            except XmlError as error:
-                found = error
+                found = self._parse(file)
             except SourceError as error:
-                found = XmlError(file, 1, 1, str(error))
+                found = self._errors[file] = XmlError(file, 1, 1, str(error))
             self._nodes[file] = found
         return found
+
+    def xml_error(self, file: str) -> XmlError | None:
+        """What is wrong with a file of the bundle as XML, whether or not it could be read."""
+        self.xml(file)
+        return self._errors.get(file)
+
+    def _parse(self, file: str) -> Node | XmlError:
+        data = self.model.source.read(file)
+        try:
+            return parse_xml(data, file)
+        except XmlError as error:
+            self._errors[file] = error
+            blank = _DECLARATION.sub(lambda match: re.sub(rb"[^\n]", b" ", match.group()), data)
+            try:
+                return parse_xml(blank, file) if blank != data else error
+            except XmlError:
+                return error
 
     def in_folder(self, folder: str) -> Iterator[str]:
         """The XML files directly in a folder of the bundle ("" is its top)."""

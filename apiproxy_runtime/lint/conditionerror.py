@@ -1,10 +1,13 @@
-"""Which of two rules an unreadable condition belongs to."""
+"""Conditions that cannot be read: which of two rules they belong to, and where to tell it."""
 
 from __future__ import annotations
 
 import re
 
+from apiproxy_runtime.bundle.finding import Placed
 from apiproxy_runtime.expression.condition.lexer import ConditionSyntaxError
+from apiproxy_runtime.lint.parts import ConditionText
+from apiproxy_runtime.lint.rule import Match
 
 _QUOTED = re.compile(r'"[^"]*"|\'[^\']*\'')
 
@@ -23,3 +26,19 @@ def _unbalanced(text: str) -> bool:
         if depth < 0:
             return True
     return depth != 0
+
+
+def place_on_its_line(condition: ConditionText, offset: int) -> Placed:
+    """Where a character of a condition stands, or the condition if that is another line.
+
+    So a comment before the condition switches off what is told about it, however many lines it has.
+    """
+    place = condition.place(offset)
+    return place if place.line == condition.node.line else condition.node
+
+
+def unreadable(condition: ConditionText, error: ConditionSyntaxError) -> Match:
+    """Tell an error of syntax."""
+    place = place_on_its_line(condition, error.offset)
+    reason = error.message if place is not condition.node else str(error)
+    return Match(place, f"the condition cannot be read: {reason}")

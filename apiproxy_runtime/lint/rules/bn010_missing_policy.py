@@ -28,7 +28,7 @@ class MissingPolicy(Rule):
             known = [policy.called for policy in bundle.policies]
             close = suggestion(name, known) if len(known) <= 200 else ""
             yield Match(
-                step.node.child("Name") or step.node,
+                step.node,
                 f"the bundle holds no policy {name!r}",
                 close or self.cure,
             )

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from apiproxy_runtime.expression.condition.nodes import And, Literal, Node, Not, Or
+from apiproxy_runtime.lint.conditionerror import place_on_its_line
 from apiproxy_runtime.lint.rule import ConditionText, LintBundle, Match, Rule
 
 
@@ -24,7 +25,9 @@ class LiteralInCondition(Rule):
             return
         for literal in _alone(condition.tree):
             text = condition.text[literal.offset : literal.end]
-            yield Match(condition.place(literal.offset), f"the constant {text} is compared with nothing")
+            yield Match(
+                place_on_its_line(condition, literal.offset), f"the constant {text} is compared with nothing"
+            )
 
 
 def _alone(node: Node) -> Iterator[Literal]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from apiproxy_runtime.lint.conditionerror import is_left_open
+from apiproxy_runtime.lint.conditionerror import is_left_open, unreadable
 from apiproxy_runtime.lint.rule import ConditionText, LintBundle, Match, Rule
 
 
@@ -24,4 +24,4 @@ class UnterminatedString(Rule):
     def on_condition(self, condition: ConditionText, bundle: LintBundle) -> Iterator[Match]:
         error = condition.error
         if error is not None and is_left_open(condition.text, error):
-            yield Match(condition.place(error.offset), f"the condition cannot be read: {error.message}")
+            yield unreadable(condition, error)

@@ -24,10 +24,19 @@ class UnconditionalFlows(Rule):
 
     def on_endpoint(self, endpoint: EndpointFile, bundle: LintBundle) -> Iterator[Match]:
         flows = endpoint.conditional_flows
-        for flow in flows[:-1]:
-            if not flow.conditional:
-                yield Match(
-                    flow.node,
-                    f"the flow {flow.name!r} has no condition, so no flow after it ever runs",
-                    "Give it a condition, or make it the last flow.",
-                )
+        unconditional = [flow for flow in flows if not flow.conditional]
+        if not unconditional:
+            return
+        first, last = unconditional[0], unconditional[-1]
+        if first is not last:
+            yield Match(
+                last.node,
+                f"the flow {last.name!r} has no condition, as {first.name!r} before it, and never runs",
+                "Give each but the last flow a condition.",
+            )
+        if last is not flows[-1]:
+            yield Match(
+                last.node,
+                f"the flow {last.name!r} has no condition, so no flow after it ever runs",
+                "Give it a condition, or make it the last flow.",
+            )

@@ -20,7 +20,7 @@ class DefaultFaultRuleStructure(Rule):
     def on_default_fault_rule(self, rule: FaultRuleNode, bundle: LintBundle) -> Iterator[Match]:
         for child in rule.node.children:
             if child.tag not in _KNOWN:
-                yield Match(child, f"<{child.tag}> has no meaning in <DefaultFaultRule>", "Remove it.")
+                yield Match(rule.node, f"<{child.tag}> has no meaning in <DefaultFaultRule>", "Remove it.")
         for tag in ("AlwaysEnforce", "Condition"):
-            for extra in rule.node.all(tag)[1:]:
-                yield Match(extra, f"<DefaultFaultRule> has more than one <{tag}>", "Keep one.")
+            if len(rule.node.all(tag)) > 1:
+                yield Match(rule.node, f"<DefaultFaultRule> has more than one <{tag}>", "Keep one.")

@@ -24,15 +24,16 @@ class MissingTarget(Rule):
     supersedes = ("UnknownTargetEndpoint", "InvalidRouteRule")
 
     def on_route_rule(self, rule: RouteRuleNode, bundle: LintBundle) -> Iterator[Match]:
-        if rule.target is None or rule.endpoint.tag != "ProxyEndpoint":
+        if rule.target is None:
             return
-        place = rule.node.child("TargetEndpoint") or rule.node
         if not rule.target:
-            yield Match(place, "<TargetEndpoint> is empty", "Name a target, or remove it for a null route.")
+            yield Match(
+                rule.node, "<TargetEndpoint> is empty", "Name a target, or remove it for a null route."
+            )
         elif rule.target not in bundle.table(_targets):
             known = [target.name or target.stem for target in bundle.targets]
             cure = suggestion(rule.target, known) or self.cure
-            yield Match(place, f"the bundle holds no target endpoint {rule.target!r}", cure)
+            yield Match(rule.node, f"the bundle holds no target endpoint {rule.target!r}", cure)
 
 
 def _targets(bundle: LintBundle) -> frozenset[str]:

@@ -27,13 +27,13 @@ class ProxyEndpointHygiene(Rule):
             paths = connection.all("BasePath")
             if not paths:
                 yield Match(connection, "there is no <BasePath>", "Add <BasePath>/your/path</BasePath>.")
-            for extra in paths[1:]:
-                yield Match(extra, "there is more than one <BasePath>", "Keep one.")
+            if len(paths) > 1:
+                yield Match(connection, "there is more than one <BasePath>", "Keep one.")
         for flow in endpoint.flows:
             if flow.tag == "PostClientFlow" and (request := flow.node.child("Request")) is not None:
                 steps = request.all("Step")
                 yield Match(
-                    request,
+                    flow.node,
                     "a PostClientFlow has no request; steps there never run",
                     "Move its steps to <Response>." if steps else "Remove <Request>.",
                     severity="error" if steps else "warning",

@@ -24,17 +24,17 @@ class StepStructure(Rule):
 
     def on_step(self, step: StepNode, bundle: LintBundle) -> Iterator[Match]:
         for tag in ("Name", "Condition"):
-            for extra in step.node.all(tag)[1:]:
-                yield Match(extra, f"the step has more than one <{tag}>", "Keep one.")
+            if len(step.node.all(tag)) > 1:
+                yield Match(step.node, f"the step has more than one <{tag}>", "Keep one.")
             for stray in (child for node in step.node.all(tag)[:1] for child in node.children):
-                yield Match(stray, f"<{stray.tag}> has no meaning in <{tag}>", "Write plain text.")
+                yield Match(step.node, f"<{stray.tag}> has no meaning in <{tag}>", "Write plain text.")
         for child in step.node.children:
             if child.tag not in _KNOWN:
-                yield Match(child, f"<{child.tag}> has no meaning in <Step>", "Remove it.")
+                yield Match(step.node, f"<{child.tag}> has no meaning in <Step>", "Remove it.")
         name = step.node.child("Name")
         if name is not None and not name.children and name.text.strip() and name.text != name.text.strip():
             fix = replace_text(name, name.text.strip()) if not name.comments else None
-            yield Match(name, "there are blanks around the policy's name", "Remove them.", fix=fix)
+            yield Match(step.node, "there are blanks around the policy's name", "Remove them.", fix=fix)
         condition = step.condition
         if condition is not None and not step.conditional and not condition.node.children:
-            yield Match(condition.node, "the condition is empty", "Write one, or remove <Condition>.")
+            yield Match(step.node, "the condition is empty", "Write one, or remove <Condition>.")

@@ -32,13 +32,19 @@ class EnabledAndEnforce(Rule):
         enabled, enforced = says_true(ssl_info, "Enabled"), says_true(ssl_info, "Enforce")
         if connection.is_https:
             if not enabled:
-                yield Match(ssl_info, "TLS is not enabled for an https URL", "Write <Enabled>true</Enabled>.")
+                yield Match(
+                    connection.node, "TLS is not enabled for an https URL", "Write <Enabled>true</Enabled>."
+                )
             if not enforced and not edge:
-                yield Match(ssl_info, "TLS is not enforced", "Write <Enforce>true</Enforce>.")
+                yield Match(connection.node, "TLS is not enforced", "Write <Enforce>true</Enforce>.")
             if enforced and edge:
-                yield Match(ssl_info, "Edge does not know <Enforce>", "Remove it.")
+                yield Match(connection.node, "Edge does not know <Enforce>", "Remove it.")
         elif connection.is_http:
             if enabled:
-                yield Match(ssl_info, "TLS is enabled for an http URL", "Write https, or remove <SSLInfo>.")
+                yield Match(
+                    connection.node, "TLS is enabled for an http URL", "Write https, or remove <SSLInfo>."
+                )
             if enforced:
-                yield Match(ssl_info, "TLS is enforced for an http URL", "Write https, or remove <SSLInfo>.")
+                yield Match(
+                    connection.node, "TLS is enforced for an http URL", "Write https, or remove <SSLInfo>."
+                )

@@ -27,9 +27,9 @@ class SeveralFallbacks(Rule):
             return
         servers = balancer.all("Server")
         fallbacks = [server for server in servers if says_true(server, "IsFallback")]
-        for extra in fallbacks[1:]:
+        if len(fallbacks) > 1:
             yield Match(
-                extra, "there is more than one fallback server", "Remove <IsFallback> from all but one."
+                balancer, "there is more than one fallback server", "Remove <IsFallback> from all but one."
             )
         if len(servers) == 1 and fallbacks:
-            yield Match(servers[0], "the only server is a fallback", "Remove <IsFallback>.")
+            yield Match(balancer, "the only server is a fallback", "Remove <IsFallback>.")

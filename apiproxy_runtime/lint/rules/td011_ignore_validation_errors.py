@@ -27,5 +27,4 @@ class IgnoreValidationErrors(Rule):
             return
         enabled = ssl_info.child("Enabled") is None or says_true(ssl_info, "Enabled")
         if enabled and says_true(ssl_info, "IgnoreValidationErrors"):
-            place = ssl_info.child("IgnoreValidationErrors") or ssl_info
-            yield Match(place, "errors of the target's certificate are ignored")
+            yield Match(connection.node, "errors of the target's certificate are ignored")

@@ -33,7 +33,7 @@ class ClientAuthentication(Rule):
         if says_true(ssl_info, "ClientAuthEnabled"):
             if not (store and alias):
                 cure = "Add <KeyStore>ref://NAME</KeyStore> and <KeyAlias>NAME</KeyAlias>."
-                yield Match(ssl_info, "client authentication is on, but there is no key to use", cure)
+                yield Match(connection.node, "client authentication is on, but there is no key to use", cure)
         elif store or alias:
             cure = "Write <ClientAuthEnabled>true</ClientAuthEnabled>, or remove the key."
-            yield Match(ssl_info, "there is a key, but client authentication is off", cure)
+            yield Match(connection.node, "there is a key, but client authentication is off", cure)

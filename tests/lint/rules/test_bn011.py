@@ -49,3 +49,14 @@ def test_apigeelint_tells_more_of_a_half_read_proxy_only_its_markup_is_told() ->
         ]
         report = lint(bundles, classes, Config(exclude=frozenset({"DEPLOY"})))
         assert [problem.rule for file in report.files for problem in file.problems] == ["BN011"]
+
+
+def test_other_rules_read_a_file_whose_declaration_does_not_come_first() -> None:
+    late = '<!-- a licence\n-->\n<?xml version="1.0"\n?>\n<Quota name="A"/>'
+    with tempfile.TemporaryDirectory() as folder:
+        write_bundle(Path(folder), "api", {"policies/A.xml": late, "proxies/default.xml": proxy()})
+        bundles = gather([Path(folder)], compiled=False).bundles
+        classes = [rule for rule in find_rules() if rule.id in ("BN005", "BN011")]
+        report = lint(bundles, classes, Config(exclude=frozenset({"DEPLOY"})))
+        found = [(problem.rule, problem.line) for file in report.files for problem in file.problems]
+        assert found == [("BN011", 3), ("BN005", 5)]

@@ -11,7 +11,7 @@ test_bad, test_good = table(
         "not the last": endpoint(
             proxy(flows=WITHOUT.format("a") + WITH.format("b")), lines=[3], says="'a'", severity=2
         ),
-        "two": endpoint(proxy(flows=WITHOUT.format("a") + WITHOUT.format("b")), lines=[3]),
+        "two": endpoint(proxy(flows=WITHOUT.format("a") + WITHOUT.format("b")), lines=[4]),
         "an empty condition is none": endpoint(proxy(flows=EMPTY.format("a") + WITH.format("b")), lines=[3]),
         "in a target": endpoint(target(flows=WITHOUT.format("a") + WITH.format("b"))),
     },

@@ -9,7 +9,7 @@ def rule(xml: str) -> str:
 test_bad, test_good = table(
     "FR002",
     bad={
-        "an unknown element": endpoint(proxy(extra=rule("\n<FaultRule/>")), lines=[7], severity=1),
+        "an unknown element": endpoint(proxy(extra=rule("\n<FaultRule/>")), lines=[6], severity=1),
         "two AlwaysEnforce": endpoint(
             proxy(extra=rule("<AlwaysEnforce/>" * 2)), says="more than one <AlwaysEnforce>"
         ),

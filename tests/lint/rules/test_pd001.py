@@ -7,9 +7,9 @@ test_bad, test_good = table(
     "PD001",
     bad={
         "not there": endpoint(
-            proxy(routes=ROUTE.format("defalt")), lines=[7], says="Did you mean default?", severity=2
+            proxy(routes=ROUTE.format("defalt")), lines=[6], says="Did you mean default?", severity=2
         ),
-        "empty": endpoint(proxy(routes=ROUTE.format(" ")), lines=[7], says="null route"),
+        "empty": endpoint(proxy(routes=ROUTE.format(" ")), lines=[6], says="null route"),
     },
     good={
         "there": endpoint(proxy()),

@@ -10,10 +10,10 @@ test_bad, test_good = table(
     bad={
         "no base path": endpoint(CONNECTION.format(""), lines=[2], says="no <BasePath>", severity=2),
         "two base paths": endpoint(
-            CONNECTION.format("<BasePath>/a</BasePath>\n<BasePath>/b</BasePath>"), lines=[3]
+            CONNECTION.format("<BasePath>/a</BasePath>\n<BasePath>/b</BasePath>"), lines=[2]
         ),
         "steps in the request after the client": endpoint(
-            proxy(extra=AFTER.format(f"<Request>{STEP}</Request>")), lines=[7], severity=2
+            proxy(extra=AFTER.format(f"<Request>{STEP}</Request>")), lines=[6], severity=2
         ),
         "an empty request after the client": endpoint(proxy(extra=AFTER.format("<Request/>")), severity=1),
     },

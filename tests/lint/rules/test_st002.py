@@ -14,16 +14,16 @@ test_bad, test_good = table(
     "ST002",
     bad={
         "two names": step(
-            "<Name>A</Name>\n<Name>B</Name>", lines=[4], says="more than one <Name>", severity=2
+            "<Name>A</Name>\n<Name>B</Name>", lines=[2], says="more than one <Name>", severity=2
         ),
-        "two conditions": step("<Name>A</Name><Condition>a</Condition>\n<Condition>b</Condition>", lines=[4]),
+        "two conditions": step("<Name>A</Name><Condition>a</Condition>\n<Condition>b</Condition>", lines=[2]),
         "an element in the name": step("<Name><b/></Name>"),
         "an element in the condition": step("<Name>A</Name><Condition><b/>a</Condition>"),
-        "an empty condition": step("<Name>A</Name>\n<Condition> </Condition>", lines=[4], says="empty"),
+        "an empty condition": step("<Name>A</Name>\n<Condition> </Condition>", lines=[2], says="empty"),
         "an unknown element": step("<Name>A</Name><Description/>"),
         "blanks around the name": endpoint(
             BLANKS,
-            lines=[3],
+            lines=[2],
             fixed={"proxies/default.xml": proxy(request="<Step>\n<Name>A</Name><!-- kept --></Step>")},
         ),
     },

@@ -18,11 +18,11 @@ def secured(url: str, info: str, **case: Any) -> Case:
 test_bad, test_good = table(
     "TD004",
     bad={
-        "not enabled": secured("https://a.test", ENFORCED, lines=[6], says="<Enabled>true", severity=1),
-        "not enforced": secured("https://a.test", ON, lines=[6], says="<Enforce>true"),
-        "neither": secured("https://a.test", "", lines=[6, 6]),
+        "not enabled": secured("https://a.test", ENFORCED, lines=[4], says="<Enabled>true", severity=1),
+        "not enforced": secured("https://a.test", ON, lines=[4], says="<Enforce>true"),
+        "neither": secured("https://a.test", "", lines=[4, 4]),
         "enforced, on Edge": secured("https://a.test", ON + ENFORCED, profile="apigee", says="Edge"),
-        "enabled for http": secured("http://a.test", ON, lines=[6], says="http URL"),
+        "enabled for http": secured("http://a.test", ON, lines=[4], says="http URL"),
         "enforced for http": secured("http://a.test", ENFORCED, says="http URL"),
     },
     good={

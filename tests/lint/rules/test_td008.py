@@ -18,8 +18,8 @@ def servers(xml: str, **case: Any) -> Case:
 test_bad, test_good = table(
     "TD008",
     bad={
-        "two": servers(FALLBACK.format("a") + "\n" + FALLBACK.format("b"), lines=[7], severity=1),
-        "the only server": servers(FALLBACK.format("a"), lines=[6], says="only server"),
+        "two": servers(FALLBACK.format("a") + "\n" + FALLBACK.format("b"), lines=[5], severity=1),
+        "the only server": servers(FALLBACK.format("a"), lines=[5], says="only server"),
     },
     good={
         "one of two": servers('<Server name="a"/>' + FALLBACK.format("b")),

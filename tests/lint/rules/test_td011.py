@@ -18,7 +18,7 @@ def secured(info: str, url: str = "https://a.test", **case: Any) -> Case:
 test_bad, test_good = table(
     "TD011",
     bad={
-        "enabled": secured("<Enabled>true</Enabled>" + IGNORE, lines=[6], severity=1),
+        "enabled": secured("<Enabled>true</Enabled>" + IGNORE, lines=[4], severity=1),
         "enabled is not told": secured(IGNORE),
     },
     good={

@@ -19,7 +19,7 @@ def secured(info: str, url: str = "https://a.test", **case: Any) -> Case:
 test_bad, test_good = table(
     "TD013",
     bad={
-        "no key": secured(AUTH, lines=[6], says="no key", severity=1),
+        "no key": secured(AUTH, lines=[4], says="no key", severity=1),
         "no alias": secured(AUTH + STORE),
         "no store": secured(AUTH + ALIAS),
         "a key, but off": secured(STORE + ALIAS, says="off"),
