@@ -93,8 +93,9 @@ async def _run(options: argparse.Namespace) -> int:
             gc.freeze()
             gc.set_threshold(50_000, 50, 100)
             progress, finish = _progress()
+            vault = Restoring(options.vault) if options.vault is not None else None
             result = await rehearse(
-                read_traffic(options),
+                read_traffic(options, vault),
                 before.side,
                 after.side,
                 twin.side if twin is not None else None,
@@ -103,6 +104,7 @@ async def _run(options: argparse.Namespace) -> int:
                 clock=Clock(options.gap),
                 skip=skip,
                 progress=progress,
+                hide=vault.hide if vault is not None else None,
             )
             finish()
             if not result.tally.cases:
@@ -116,11 +118,11 @@ async def _run(options: argparse.Namespace) -> int:
     return 0 if result.passed else 1
 
 
-def read_traffic(options: argparse.Namespace) -> Iterator[Exchange]:
-    """The cases of all recordings, one at a time."""
+def read_traffic(options: argparse.Namespace, vault: Restoring | None) -> Iterator[Exchange]:
+    """The cases of all recordings, one at a time, with the secrets that the vault holds."""
     cases: Iterator[Exchange] = chain.from_iterable(read_file(path) for path in options.traffic)
-    if options.vault is not None:
-        cases = map(Restoring(options.vault).restore, cases)
+    if vault is not None:
+        cases = map(vault.restore, cases)
     return islice(cases, options.limit) if options.limit is not None else cases
 
 

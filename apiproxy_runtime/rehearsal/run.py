@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -50,11 +51,13 @@ async def rehearse(
     clock: Clock | None = None,
     skip: Callable[[Exchange], bool] | None = None,
     progress: Progress | None = None,
+    hide: Callable[[str], str] | None = None,
 ) -> Rehearsal:
     """Run the traffic through both sides, which are open. `twin` is the old side once more, to learn what is noise.
 
     Cases that the journal holds already are taken from it; sides that run here see their requests again, so that
-    quotas, caches and tokens stand where they stood. `skip` tells cases that must not be sent.
+    quotas, caches and tokens stand where they stood. `skip` tells cases that must not be sent; `hide` takes secrets out
+    of what is kept for the report.
     """
     run = Rehearsal(before, after, judge, journal=journal)
     clock = clock or Clock()
@@ -87,12 +90,20 @@ async def rehearse(
         )
         found = [flat(difference) for difference in judgement.differences]
         misses = old.misses or new.misses
+        if hide is not None and found:
+            found = [[hide(part) if isinstance(part, str) else part for part in each] for each in found]
         if misses:
-            run.tally.missed(misses)
+            run.tally.missed(misses if hide is None else tuple(map(hide, misses)))
         views = None
         if run.tally.add(number, case.id, judgement.verdict, found):
-            views = run.tally.views[number] = view_of(case, old, new)
-        journal.add(_line(number, case, old, new, judgement.verdict, found, views, misses))
+            views = view_of(case, old, new)
+            if hide is not None:
+                views = json.loads(hide(json.dumps(views, ensure_ascii=False)))
+            run.tally.views[number] = views
+        line = _line(number, case, old, new, judgement.verdict, found, views, misses)
+        if hide is not None:
+            line = replace(line, path=hide(line.path), misses=tuple(map(hide, misses)))
+        journal.add(line)
         if progress is not None:
             progress(number + 1, run.tally)
     run.seconds = time.monotonic() - started

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import secrets
 from dataclasses import asdict
 from pathlib import Path
@@ -68,7 +69,15 @@ class Restoring:
     def __init__(self, path: Path) -> None:
         _, masks, known = _read(path)
         self._masking = Masking(lambda text: known.get(text, text), masks)
-        self._literals = {pseudonym: known[pseudonym] for pseudonym in known}
+        self._secrets = {secret: pseudonym for pseudonym, secret in known.items() if secret}
+        longest_first = sorted(self._secrets, key=len, reverse=True)
+        self._secret = re.compile("|".join(map(re.escape, longest_first)))
+
+    def hide(self, text: str) -> str:
+        """The text with each secret replaced by its pseudonym again: what reports may show."""
+        if not self._secrets:
+            return text
+        return self._secret.sub(lambda found: self._secrets[found[0]], text)
 
     def restore(self, exchange: Exchange) -> Exchange:
         """The exchange as it was before it was masked."""

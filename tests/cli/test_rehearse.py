@@ -171,3 +171,36 @@ def test_mocks_answer_the_upstreams(shop: Path, capsys: pytest.CaptureFixture[st
     mocks.write_text("- {request: {host: up.test}, response: {status: 404, body: no}}\n")
     assert rehearse(shop, "recorded", "old/shop", "--mocks", str(mocks)) == 1
     assert "after:  404" in capsys.readouterr().out
+
+
+def test_a_vault_puts_secrets_back_and_no_report_shows_them(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret, pseudonym = "s3cr3t-s3cr3t-s3cr3t", "pppppppp-pppp-pppppp"
+    headers = (("Host", "api.test"), ("X-Api-Key", pseudonym))
+    write_har(
+        shop / "day.har", [Exchange("1", Request("GET", f"http://api.test/t/1?apikey={pseudonym}", headers))]
+    )
+    vault = {"key": "AAAA", "masks": {}, "secrets": {pseudonym: secret}}
+    (shop / "vault.json").write_text(json.dumps(vault))
+    write_bundle(
+        shop / "keyed",
+        "shop",
+        {**FILES, "policies/Old.xml": mark("Old").replace(">Old<", ">{request.header.x-api-key}<")},
+    )
+    journal, page = shop / "journal.jsonl", shop / "report.html"
+    options = (
+        "--vault",
+        str(shop / "vault.json"),
+        "--resume",
+        str(journal),
+        "-o",
+        str(page),
+        "--format",
+        "html",
+    )
+    assert rehearse(shop, "old/shop", "keyed/shop", *options) == 1
+    for file in (journal, page):
+        assert secret not in file.read_text()
+        assert pseudonym in file.read_text()
+    assert rehearse(shop, "old/shop", "keyed/shop", "--vault", str(shop / "gone.json")) == 2
