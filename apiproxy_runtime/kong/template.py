@@ -1,26 +1,23 @@
 """The templates of the transformer and callout plugins: `$(headers.x)`, `$(query_params.x)`, `$(uri_captures.x)`,
 `$(shared.x)`, and `$(callouts.NAME.response.body.x)`.
 
-In Kong what stands between the parentheses is Lua. Here it is the part of Lua that configurations use: a value by its
-path (`headers["x-a"]`, `uri_captures[1]`, `shared.user.name`), texts, numbers, and `or` between them.
+In Kong what stands between the parentheses is Lua. Here it is the part of Lua that configurations use: values by their
+paths, `and`, `or`, comparisons, and a few functions of texts (see `kong.lua`).
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from apiproxy_runtime.kong.context import KongContext
+from apiproxy_runtime.kong.lua import LuaError, compile_lua
 
 Render = Callable[[KongContext], str]
 Getter = Callable[[KongContext], Any]
 
 _OPEN = "$("
-_TOKEN = re.compile(
-    r"""\s*(?:(?P<name>[A-Za-z_]\w*)|(?P<number>-?\d+(?:\.\d+)?)|(?P<text>"[^"]*"|'[^']*')|(?P<sign>[.\[\]]))"""
-)
 
 
 class TemplateError(Exception):
@@ -66,84 +63,27 @@ def check_template(text: str) -> str:
 
 
 def _closing(text: str, place: int) -> int:
-    depth = 1
+    """Where the parenthesis closes that was opened before a place; those within quotes do not count."""
+    depth, quote = 1, ""
     for position in range(place, len(text)):
-        depth += {"(": 1, ")": -1}.get(text[position], 0)
-        if depth == 0:
-            return position
+        character = text[position]
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        else:
+            depth += {"(": 1, ")": -1}.get(character, 0)
+            if depth == 0:
+                return position
     raise TemplateError("a closing parenthesis is missing")
 
 
 def compile_expression(text: str) -> Getter:
     """The value of an expression; None when it has none. Raises TemplateError."""
-    alternatives = [_compile_path(part) for part in re.split(r"\sor\s", text)]
-    if len(alternatives) == 1:
-        return alternatives[0]
-
-    def first(ctx: KongContext) -> Any:
-        value: Any = None
-        for alternative in alternatives:
-            value = alternative(ctx)
-            if value is not None and value is not False:
-                break
-        return value
-
-    return first
-
-
-def _compile_path(text: str) -> Getter:
-    tokens: list[tuple[str, str]] = []
-    place = 0
-    while text[place:].strip():
-        match = _TOKEN.match(text, place)
-        if match is None or match.lastgroup is None:
-            raise TemplateError(f"'{text.strip()}' is Lua that is not evaluated here")
-        tokens.append((match.lastgroup, match.group(match.lastgroup)))
-        place = match.end()
-    if len(tokens) == 1 and tokens[0][0] in ("text", "number"):
-        constant: Any = _constant(*tokens[0])
-        return lambda ctx: constant
-    if not tokens or tokens[0][1] not in _ROOTS:
-        known = ", ".join(_ROOTS)
-        raise TemplateError(f"'{text.strip()}' is not evaluated here; a value begins with one of {known}")
-    keys: list[Any] = []
-    rest = tokens[1:]
-    while rest:
-        if rest[0][1] == "." and len(rest) > 1 and rest[1][0] == "name":
-            keys.append(rest[1][1])
-            rest = rest[2:]
-        elif rest[0][1] == "[" and len(rest) > 2 and rest[1][0] in ("text", "number") and rest[2][1] == "]":
-            keys.append(_constant(*rest[1]))
-            rest = rest[3:]
-        else:
-            raise TemplateError(f"'{text.strip()}' is Lua that is not evaluated here")
-    root = _ROOTS[tokens[0][1]]
-
-    def value(ctx: KongContext) -> Any:
-        found = root(ctx)
-        for key in keys:
-            found = member(found, key)
-            if found is None:
-                return None
-        return found
-
-    return value
-
-
-def _constant(kind: str, text: str) -> Any:
-    if kind == "text":
-        return text[1:-1]
-    return float(text) if "." in text else int(text)
-
-
-def member(holder: Any, key: Any) -> Any:
-    """One step into a value, as Lua does it: arrays count from 1."""
-    if isinstance(holder, list):
-        return holder[key - 1] if isinstance(key, int) and 0 < key <= len(holder) else None
-    if isinstance(holder, Mapping):
-        found = holder.get(key)
-        return holder.get(str(key)) if found is None else found
-    return None
+    try:
+        return compile_lua(text, _ROOTS)
+    except LuaError as error:
+        raise TemplateError(str(error)) from None
 
 
 def lua_text(value: Any) -> str:

@@ -50,6 +50,19 @@ TEMPLATES = [
     ("$(headers.none or 'else')", "else"),
     ("$(headers.none or query_params.one)", "1"),
     ("$(callouts.c.response.body.x)", "cx"),
+    ("$((headers.x_a == '1' and 'yes') or 'no')", "yes"),
+    ("$((headers.none ~= nil and headers.none:sub(1, 3) ~= 'abc' and headers.none) or headers.x_a)", "1"),
+    ("$(shared.user.name:sub(1, 2))", "an"),
+    ("$(shared.user.name:sub(-2))", "nn"),
+    ("$(string.upper(shared.user.name))", "ANN"),
+    ("$('a' .. shared.user.name .. ')')", "aann)"),
+    ("$(not shared.yes)", "false"),
+    ("$(#shared.user.tags)", "2"),
+    ("$(tonumber(query_params.one) >= 1)", "true"),
+    ("$(tonumber('x') or -1)", "-1"),
+    ("$(tostring(nil))", "nil"),
+    ("$(headers.none:sub(1))", ""),
+    ("$(1 < 'a')", "false"),
 ]
 
 
@@ -60,7 +73,16 @@ def test_template(template: str, expected: str) -> None:
 
 @pytest.mark.parametrize(
     "template",
-    ["$(os.time())", "$(headers.x", "$(string.upper(headers.x))", "$(1 + 1)", "$()", "$(headers..x)"],
+    [
+        "$(os.time())",
+        "$(headers.x",
+        "$(string.gsub(headers.x, 'a', 'b'))",
+        "$(1 + 1)",
+        "$(headers.x or)",
+        "$(load('x'))",
+        "$()",
+        "$(headers..x)",
+    ],
 )
 def test_lua_beyond_values_is_refused(template: str) -> None:
     with pytest.raises(TemplateError):
