@@ -53,11 +53,12 @@ def _also_called(source: str, step: StepNode) -> tuple[str, ...]:
 def unguarded(step: StepNode, variables: Sequence[str], what: str) -> Iterator[Match]:
     """A match unless the condition of the step, or of its flow or fault rule, asks for one of the variables.
 
-    A condition asks if it compares with null or "" by any `!=`, or if it cannot hold while the variable is null.
+    A condition asks if it compares with null or "" by any `!=`, or if it cannot hold while the variable is null; one
+    that cannot be read, if the variable is in it.
     """
     owners = (step, step.flow, step.rule)
     conditions = [owner.condition for owner in owners if owner is not None and owner.condition is not None]
-    if any(condition.error is not None for condition in conditions):
+    if any(c.error is not None and any(name in c.text for name in variables) for c in conditions):
         return
     trees = tuple(condition.tree for condition in conditions if condition.tree is not None)
     if not any(_asks(tree, variables) for tree in trees) and not _implies(trees, variables):

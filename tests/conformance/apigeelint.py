@@ -12,8 +12,8 @@ what either finds. BN001, BN006, BN007 and BN013 concern the bundle as a whole a
 file. Rules that only one of the two linters has are left out, and so are PO013 and PO025, which depend on other linters.
 
 The file given with --waive (by default apigeelint_waived.json beside this script) lists differences in which apigeelint
-is known to be wrong: rule, kind (missed: only apigeelint finds it; extra: only we do), bundle and file as patterns, a
-piece of the message, and the reason. They are counted apart. The exit code is 0 when the agreement without them is at
+is known to be wrong: rule, kind (missed: only apigeelint finds it; extra: only we do), the bundle as a pattern, the file
+as a regular expression, a piece of the message, and the reason. They are counted apart. The exit code is 0 when the agreement without them is at
 least --min, 1 when it is not, and 2 when one of the two linters could not run.
 """
 
@@ -21,6 +21,7 @@ import argparse
 import fnmatch
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -158,7 +159,7 @@ def reason_for(difference: Difference, waivers: Sequence[Mapping[str, str]]) -> 
             waiver["rule"] == finding.rule
             and waiver.get("kind", difference.kind) == difference.kind
             and fnmatch.fnmatch(difference.bundle, waiver.get("bundle", "*"))
-            and fnmatch.fnmatch(finding.file, waiver.get("file", "*"))
+            and re.fullmatch(waiver.get("file", ".*"), finding.file)
             and waiver.get("message", "") in finding.message
         ):
             return waiver["reason"]
@@ -169,15 +170,28 @@ def percent(part: int, whole: int) -> float:
     return 100 * part / whole if whole else 100.0
 
 
-def print_table(both: Counter[str], found: Sequence[Difference], waived: Sequence[Difference]) -> None:
-    print(f"{'rule':6} {'both':>5} {'missed':>6} {'extra':>5} {'waived':>6} {'agree':>7}")
+def lines_of(findings: Iterable[Finding]) -> dict[Key, set[int]]:
+    """The lines of the findings that have one."""
+    lines: dict[Key, set[int]] = {}
+    for item in findings:
+        lines.setdefault(item.key, set()).update({item.line} - {0})
+    return lines
+
+
+def print_table(
+    both: Counter[str], elsewhere: Counter[str], found: Sequence[Difference], waived: Sequence[Difference]
+) -> None:
+    """One line for each rule; `lines` tells how many of the common findings stand on other lines."""
+    print(f"{'rule':6} {'both':>5} {'lines':>6} {'missed':>6} {'extra':>5} {'waived':>6} {'agree':>7}")
     missed = Counter(item.finding.rule for item in found if item.kind == "missed")
     extra = Counter(item.finding.rule for item in found if item.kind == "extra")
     known = Counter(item.finding.rule for item in waived)
     for rule in sorted({*both, *missed, *extra, *known}):
         whole = both[rule] + missed[rule] + extra[rule]
         agree = percent(both[rule], whole)
-        print(f"{rule:6} {both[rule]:5} {missed[rule]:6} {extra[rule]:5} {known[rule]:6} {agree:6.1f}%")
+        print(
+            f"{rule:6} {both[rule]:5} {elsewhere[rule]:6} {missed[rule]:6} {extra[rule]:5} {known[rule]:6} {agree:6.1f}%"
+        )
 
 
 def arguments() -> argparse.Namespace:
@@ -222,6 +236,7 @@ def main() -> int:
             return CannotRun(str(error))
 
     both: Counter[str] = Counter()
+    elsewhere: Counter[str] = Counter()
     found: list[Difference] = []
     waived: list[Difference] = []
     failed: list[str] = []
@@ -235,14 +250,16 @@ def main() -> int:
                 failed.append(str(error))
                 continue
             theirs = [item for item in answer if item.rule in rules]
-            both.update(rule for _, rule in {item.key for item in theirs} & {item.key for item in ours})
+            left, right = lines_of(theirs), lines_of(ours)
+            both.update(rule for _, rule in left.keys() & right.keys())
+            elsewhere.update(key[1] for key in left.keys() & right.keys() if left[key] - right[key])
             for item in differences(name, theirs, ours):
                 reason = reason_for(item, waivers)
                 if reason:
                     waived.append(Difference(item.kind, item.bundle, item.finding, reason))
                 else:
                     found.append(item)
-    print_table(both, found, waived)
+    print_table(both, elsewhere, found, waived)
     shown: Counter[str] = Counter()
     for item in sorted(
         found, key=lambda item: (item.finding.rule, item.kind, item.bundle, item.finding.file)

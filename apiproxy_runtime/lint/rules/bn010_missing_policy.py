@@ -25,13 +25,19 @@ class MissingPolicy(Rule):
     def on_step(self, step: StepNode, bundle: LintBundle) -> Iterator[Match]:
         name = step.policy_name
         if name and step.policy is None and name not in bundle.table(_unreadable):
-            known = [policy.called for policy in bundle.policies]
-            close = suggestion(name, known) if len(known) <= 200 else ""
+            cures = bundle.table(_cures)
+            if name not in cures:
+                cures[name] = suggestion(name, [policy.called for policy in bundle.policies]) or self.cure
             yield Match(
                 step.node,
                 f"the bundle holds no policy {name!r}",
-                close or self.cure,
+                cures[name],
             )
+
+
+def _cures(bundle: LintBundle) -> dict[str, str]:
+    """What to do about each missing name, filled as they are met."""
+    return {}
 
 
 def _unreadable(bundle: LintBundle) -> frozenset[str]:

@@ -30,9 +30,7 @@ class DuplicatePolicies(Rule):
 def _firsts(bundle: LintBundle) -> dict[str, PolicyFile]:
     """For each policy's file the first policy by name that says the same."""
     by_content: dict[_Content, PolicyFile] = {}
-    ordered = sorted(
-        bundle.policies, key=lambda policy: (policy.called.casefold(), policy.called, policy.file)
-    )
+    ordered = sorted(bundle.policies, key=lambda policy: (_order(policy.called), policy.file))
     return {
         policy.file: by_content.setdefault(_content(policy.node, root=True), policy) for policy in ordered
     }
@@ -42,3 +40,8 @@ def _content(node: Node, root: bool = False) -> _Content:
     attributes = frozenset(item for item in node.attributes.items() if not (root and item[0] == "name"))
     children = tuple(_content(child) for child in node.children)
     return node.tag, attributes, children, "" if children else node.text.strip()
+
+
+def _order(name: str) -> list[tuple[int, str]]:
+    """Names as lists have them: punctuation before digits before letters, whose case does not matter."""
+    return [(2 * character.isalpha() + character.isdigit(), character.casefold()) for character in name]

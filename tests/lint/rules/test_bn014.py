@@ -20,6 +20,10 @@ test_bad, test_good = table(
             FAULT, FAULT.replace("RF-A", "RF-B"), lines=[1], says="'RF-B' is the same as 'RF-A'", severity=1
         ),
         "blanks, comments and the order of attributes": both(FAULT, SPACED, lines=[2]),
+        "punctuation comes before digits": Case(
+            {f"policies/RF-{name}.xml": FAULT.replace("RF-A", f"RF-{name}") for name in ("A2", "A_")},
+            says="'RF-A2' is the same as 'RF-A_'",
+        ),
         "three, the first is let pass": Case(
             {f"policies/RF-{name}.xml": FAULT.replace("RF-A", f"RF-{name}") for name in "ABC"}, lines=[1, 1]
         ),

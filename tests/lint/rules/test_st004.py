@@ -50,7 +50,7 @@ test_bad, test_good = table(
         "apigeelint knows one spelling: a negation": step("not (message.content = null)"),
         "apigeelint knows one spelling: a pattern": step('message.content ~ "x*"'),
         "apigeelint knows one name: the request in its flow": step("request.content != null"),
-        "a condition that cannot be read": step("a ="),
+        "a condition that cannot be read": step("message.content !="),
         "an empty payload": Case(
             {
                 "policies/EV-A.xml": '<ExtractVariables name="EV-A"><XMLPayload> </XMLPayload></ExtractVariables>',
