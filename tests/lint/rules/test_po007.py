@@ -3,7 +3,7 @@ from tests.lint.kit import policy, table
 test_bad, test_good = table(
     "PO007",
     bad={
-        "no prefix": policy('<Quota name="PerApp"/>', lines=[1], says="a Quota. Begin it with Q- or "),
+        "no prefix": policy('<Quota name="PerApp"/>', lines=[1], says="a Quota. Begin it with quota- or q-"),
         "another type's prefix": policy('<Quota name="AM-PerApp"/>', says="'AM-PerApp'"),
         "the team's own prefix is missing": policy(
             '<Quota name="Q-App"/>', options={"prefixes": {"Quota": "limit"}}, says="Begin it with limit-."
