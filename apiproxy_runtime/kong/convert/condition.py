@@ -85,7 +85,11 @@ def _comparison(node: Comparison, base_path: str, holds: bool) -> list[Matcher]:
     name = left.name
     if name in _VERBS and isinstance(right.value, str):
         return _verb(operator, right.value, holds, node)
-    if name.startswith(_HEADER) and name.count(".") == 2:
+    if (
+        name.startswith(_HEADER)
+        and name.count(".") == 2
+        and name.rpartition(".")[2].lower() not in ("", "host")
+    ):
         return _header(name.rpartition(".")[2], operator, right, holds, node)
     if name in ("proxy.pathsuffix", "request.path", "request.uri", "message.path") and isinstance(
         right.value, str

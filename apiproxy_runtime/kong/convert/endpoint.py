@@ -241,6 +241,8 @@ def _fields(proxy: ProxyEndpoint, cell: Cell, rank: int, name: str, bundle: Bund
     weight = 2 * len(segments) - segments.count("*")
     fields: Config = {
         "name": name,
+        # said outright, for newer versions of Kong take https alone by default
+        "protocols": ["http", "https"],
         "paths": [path],
         "methods": [method for method in METHODS if method in matcher.methods],
     }

@@ -10,6 +10,7 @@ from apiproxy_runtime.expression.template.nodes import Text, Variable
 from apiproxy_runtime.expression.template.parser import TemplateSyntaxError, parse_template
 from apiproxy_runtime.kong.convert.outcome import Attachment
 
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 #: Names of headers and settings whose values are no business of a configuration file.
 _SECRET = re.compile(r"authorization|api[-_]?key|secret|password|token|credential", re.IGNORECASE)
@@ -81,6 +82,17 @@ def static(text: str, site: Attachment) -> str | None:
 
 def is_secret(name: str) -> bool:
     return _SECRET.search(name) is not None
+
+
+def is_field(name: str, *, header: bool = True) -> bool:
+    """Whether Kong takes it as the name of a header, or of a query parameter."""
+    return bool(name) and (_HEADER.fullmatch(name) is not None if header else ":" not in name)
+
+
+def header_of(reference: str) -> str | None:
+    """The header that `request.header.NAME` is about, in small letters."""
+    scope, _, name = reference.rpartition(".")
+    return name.lower() if scope == "request.header" and is_field(name) else None
 
 
 def vault(*words: str) -> str:

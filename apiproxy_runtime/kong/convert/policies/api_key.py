@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apiproxy_runtime.kong.convert.outcome import Attachment, Config, Outcome, Plugin
+from apiproxy_runtime.kong.convert.templates import header_of, is_field
 
 _CASES = ("no key", "an unknown key", "a key whose product does not cover the call", "a good key")
 
@@ -12,9 +13,10 @@ def verify_api_key(site: Attachment) -> Outcome:
     node = site.policy.node.child("APIKey")
     ref = node.attributes.get("ref", "").strip() if node is not None else ""
     config: Config
-    if ref.startswith("request.header.") and ref.count(".") == 2:
-        config = {"key_names": [ref.rpartition(".")[2].lower()], "key_in_header": True, "key_in_query": False}
-    elif ref.startswith("request.queryparam.") and ref.count(".") == 2:
+    header = header_of(ref)
+    if header is not None:
+        config = {"key_names": [header], "key_in_header": True, "key_in_query": False}
+    elif ref.startswith("request.queryparam.") and ref.count(".") == 2 and is_field(ref.rpartition(".")[2]):
         config = {"key_names": [ref.rpartition(".")[2]], "key_in_header": False, "key_in_query": True}
     else:
         return Outcome(

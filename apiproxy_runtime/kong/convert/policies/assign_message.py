@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from apiproxy_runtime.bundle.xml import Node
 from apiproxy_runtime.kong.convert.outcome import Attachment, Config, Outcome, Plugin, Verdict
-from apiproxy_runtime.kong.convert.templates import is_secret, resolve, static, translate, vault
+from apiproxy_runtime.kong.convert.templates import is_field, is_secret, resolve, static, translate, vault
 
 _NAMED = (("Headers", "Header", "headers"), ("QueryParams", "QueryParam", "querystring"))
 _HOP = frozenset(("host", "content-length", "transfer-encoding", "connection"))
@@ -86,10 +86,10 @@ def _set(node: Node, edits: Edits) -> None:
                 edits.lost.append(f"the header {key}, which Kong writes itself")
                 continue
             value = edits.value(item.text.strip(), f"the {tag} {key}", key)
-            if value is None or not key:
+            if value is None:
                 continue
-            if ":" in key:
-                edits.lost.append(f"the {tag} {key}: a colon in its name")
+            if not is_field(key, header=place == "headers"):
+                edits.lost.append(f"the {tag} {key}: Kong takes no such name")
             elif append:
                 edits.add("append", place, f"{key}:{value}")
             else:
@@ -144,7 +144,10 @@ def _remove(node: Node, edits: Edits) -> None:
         if not names:
             edits.lost.append(f"all {group} that <Remove> takes away: Kong wants their names")
         for name in names:
-            edits.add("remove", place, name)
+            if is_field(name, header=place == "headers"):
+                edits.add("remove", place, name)
+            else:
+                edits.lost.append(f"the {tag} {name}: Kong takes no such name")
     for part in ("FormParams", "Payload"):
         child = node.child(part)
         if child is not None and (part != "Payload" or child.text.strip() == "true"):

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from apiproxy_runtime.bundle.xml import Node
 from apiproxy_runtime.kong.convert.outcome import Attachment, Config, Outcome, Plugin
-from apiproxy_runtime.kong.convert.templates import is_secret, static, vault
+from apiproxy_runtime.kong.convert.templates import is_field, is_secret, static, vault
 
 _VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 #: The plugins' own bound; neither can be told another.
@@ -174,7 +174,7 @@ def _set(
         holder = edit.child(group)
         for item in holder.all(tag) if holder is not None else ():
             name, value = item.name or "", static(item.text.strip(), site)
-            if value is None:
+            if value is None or (tag == "Header" and not is_field(name)):
                 lost.append(f"the {tag} {name} from {item.text.strip()}: the plugin knows no templates")
             elif tag == "QueryParam":
                 query.append(f"{quote(name)}={quote(value)}")

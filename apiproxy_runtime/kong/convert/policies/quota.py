@@ -6,6 +6,7 @@ import re
 
 from apiproxy_runtime.bundle.model import PolicySource
 from apiproxy_runtime.kong.convert.outcome import Attachment, Config, Outcome, Plugin
+from apiproxy_runtime.kong.convert.templates import header_of
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _WINDOWS = {1: "second", 60: "minute", 3600: "hour", 86400: "day"}
@@ -17,8 +18,9 @@ def limit_by(reference: str) -> Config | None:
     """Whose calls are counted together; None when Kong cannot count so. `service` counts everybody's together."""
     if not reference:
         return {"limit_by": "service"}
-    if reference.startswith("request.header.") and reference.count(".") == 2:
-        return {"limit_by": "header", "header_name": reference.rpartition(".")[2].lower()}
+    header = header_of(reference)
+    if header is not None:
+        return {"limit_by": "header", "header_name": header}
     if reference in ("client.ip", "proxy.client.ip", "client.resolved.ip"):
         return {"limit_by": "ip"}
     if _CLIENT.search(reference) or reference == "request.queryparam.apikey":

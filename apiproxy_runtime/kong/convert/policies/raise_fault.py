@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apiproxy_runtime.kong.convert.outcome import Attachment, Config, Outcome, Plugin
-from apiproxy_runtime.kong.convert.templates import static
+from apiproxy_runtime.kong.convert.templates import is_field, static
 
 
 def raise_fault(site: Attachment) -> Outcome:
@@ -37,7 +37,7 @@ def raise_fault(site: Attachment) -> Outcome:
     added = []
     for header in headers.all("Header") if headers is not None else ():
         value = static(header.text.strip(), site)
-        if value is None or not header.name or ":" in header.name:
+        if value is None or not header.name or not is_field(header.name):
             lost.append(f"the header {header.name} from {header.text.strip()}")
         elif header.name.lower() == "content-type" and "body" in config:
             config["content_type"] = value

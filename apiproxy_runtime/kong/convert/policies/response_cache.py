@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apiproxy_runtime.kong.convert.outcome import Attachment, Config, Outcome, Plugin
+from apiproxy_runtime.kong.convert.templates import header_of
 
 
 def response_cache(site: Attachment) -> Outcome:
@@ -34,9 +35,10 @@ def response_cache(site: Attachment) -> Outcome:
     key = root.child("CacheKey")
     for fragment in key.all("KeyFragment") if key is not None else ():
         ref = fragment.attributes.get("ref", "").strip()
-        if ref.startswith("request.header.") and ref.count(".") == 2:
-            headers.append(ref.rpartition(".")[2].lower())
-        elif ref.startswith("request.queryparam.") and ref.count(".") == 2:
+        header = header_of(ref)
+        if header is not None:
+            headers.append(header)
+        elif ref.startswith("request.queryparam.") and ref.count(".") == 2 and ref[-1] != ".":
             parameters.append(ref.rpartition(".")[2])
         elif ref and ref not in ("request.uri", "proxy.pathsuffix", "request.path", "request.querystring"):
             lost.append(f"the key fragment {ref}: Kong's key is made of path, query, headers and consumer")

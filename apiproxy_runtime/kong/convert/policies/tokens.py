@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apiproxy_runtime.kong.convert.outcome import Attachment, Config, Converter, Outcome, Plugin
+from apiproxy_runtime.kong.convert.templates import header_of
 
 _CLOSED = (
     "the token must be verified by a plugin: until somebody configures it, a jwt plugin without credentials refuses "
@@ -19,9 +20,10 @@ def verify_jwt(site: Attachment) -> Outcome:
         "add a consumer with jwt_secrets: key is the issuer, algorithm and secret (or rsa_public_key) those of the "
         "policy"
     ]
-    if source.startswith("request.header.") and source.count(".") == 2:
-        config["header_names"] = [source.rpartition(".")[2].lower()]
-    elif source.startswith("request.queryparam.") and source.count(".") == 2:
+    header = header_of(source)
+    if header is not None:
+        config["header_names"] = [header]
+    elif source.startswith("request.queryparam.") and source.count(".") == 2 and source[-1] != ".":
         config["uri_param_names"] = [source.rpartition(".")[2]]
     elif source:
         lost.append(f"the token in {source}: jwt looks into headers, the query and cookies")
