@@ -15,13 +15,15 @@ Replace = Callable[[str], str]
 IsSecret = Callable[[str, str], bool]
 Told = Callable[[str], None]
 
-_JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
+#: A text that is never closed goes on to the end: what was cut off may be a secret, too.
+_JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
+_LONGEST_PATH = 500
 _INTEGER = re.compile(r"-?[1-9]\d*\Z")
 #: JSON written out as a text of JSON, as logs and events carry it.
 _NESTED = re.compile(r'"\s*[{\[].*\\"', re.DOTALL)
 _JSON_TEXT = re.compile(r"\s*[\[{]")
 _ELEMENT = re.compile(
-    r"<((?:[\w.-]+:)?([\w.-]+))((?:\s[^<>]*)?)>(\s*(?:<!\[CDATA\[)?)([^<>\]]+?)((?:\]\]>)?\s*)(?=</\1\s*>)"
+    r"<((?:[\w.-]+:)?([\w.-]+))((?:\s[^<>]*+)?+)>(\s*+(?:<!\[CDATA\[)?+)([^<>\]]++)((?:\]\]>\s*+)?+)(?=</\1\s*+>)"
 )
 _ATTRIBUTE = re.compile(r"""(?<=[\s"'])((?:[\w.-]+:)?([\w.-]+))(\s*=\s*)("[^"<]*"|'[^'<]*')""")
 
@@ -37,6 +39,11 @@ def mask_json(text: str, is_secret: IsSecret, replace: Replace, told: Told) -> s
             try:
                 value = json.loads(literal)
             except ValueError:
+                # cut off, or no JSON: taken as it stands
+                if secret and len(literal) > 1:
+                    parts += [text[end : start + 1], replace(literal[1:].removesuffix('"'))]
+                    end = stop - literal.endswith('"')
+                    told(f"json {path}")
                 continue
             made = replace(value) if secret else mask_json(value, is_secret, replace, told)
             new = literal if made == value else json.dumps(made, ensure_ascii=literal.isascii())
@@ -76,7 +83,8 @@ def _json_scalars(text: str, is_secret: IsSecret) -> Iterator[tuple[str, bool, i
             except ValueError:
                 name = token
             outer, below, _ = stack[-1]
-            path = f"{outer}.{name}"
+            # nobody asks for a path that long; without a bound, deep nesting would cost the square of its depth
+            path = f"{outer}.{name}" if len(outer) < _LONGEST_PATH else outer
             secret = below or is_secret(path, name)
         else:
             yield path, secret, match.start(), match.end()
@@ -90,7 +98,8 @@ def mask_xml(text: str, is_secret: IsSecret, replace: Replace, told: Told) -> st
         if not is_secret(f"//{local}", local):
             return match.group()
         told(f"xml {local}")
-        return f"<{name}{attributes}>{before}{replace(value)}{after}"
+        text = value.rstrip()
+        return f"<{name}{attributes}>{before}{replace(text)}{value[len(text) :]}{after}"
 
     def attribute(match: re.Match[str]) -> str:
         name, local, equals, value = match.groups()

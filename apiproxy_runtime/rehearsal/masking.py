@@ -80,7 +80,7 @@ _AUTH_PARAM = re.compile(r'([A-Za-z_][\w-]*)(\s*=\s*)("[^"]*"|[^\s,"]+)')
 _COOKIE_PAIR = re.compile(r"(\s*)([^=;\s]+)=([^;]*)")
 #: Secrets that are known by their look wherever they stand.
 _LOOKS = re.compile(
-    r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
+    r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]*"
     r"|(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])"
     r"|(?<![A-Za-z0-9])(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{10,}"
     r"|(?<![A-Za-z0-9])gh[pousr]_[A-Za-z0-9]{30,}|(?<![A-Za-z0-9])AIza[A-Za-z0-9_-]{35}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,8 @@ EXCHANGES = {
     "json": post(json.dumps({"a": {"clientSecret": SECRET}, "b": [1, 2]})),
     "json list below": post(json.dumps({"credentials": [{"name": SECRET}]})),
     "json without type": post(json.dumps({"password": SECRET}), "text/plain"),
+    "json cut off in the secret": post(f'{{"password": "{SECRET}'),
+    "json that is none": post(f'{{"password": "{SECRET}\\q"}}'),
     "json cut off": post(f'{{"password": "{SECRET}", "a": '),
     "xml": post(f"<a><w:Password x='1'>{SECRET}</w:Password></a>", "text/xml"),
     "xml attribute": post(f'<a><b token="{SECRET}"/></a>', "application/xml"),
@@ -278,3 +281,23 @@ def test_a_vault_that_exists_is_gone_on_with(tmp_path: Path) -> None:
     assert Pseudonyms(second.key, second.note).of(SECRET) == one
     second.close()
     assert json.loads((tmp_path / "v.json").read_text())["secrets"] == {one: SECRET}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/json", '["' + '\\"' * 100_000),
+        ("application/json", '{"a":' * 50_000),
+        ("text/xml", "<" * 100_000),
+        ("text/xml", "<a>" + " " * 100_000),
+        ("text/xml", '<a x="' * 20_000),
+        ("text/plain", "eyJ" + "a" * 100_000),
+        ("text/plain", "eyJaaaaaaaa" * 10_000),
+        ("text/plain", "a" * 100_000 + " "),
+        ("text/plain", "-----BEGIN PRIVATE KEY-----" * 2_000),
+    ],
+)
+def test_masking_takes_time_in_proportion_to_the_body(content_type: str, body: str) -> None:
+    begun = time.perf_counter()
+    masked(post(body, content_type))
+    assert time.perf_counter() - begun < 3
