@@ -60,3 +60,14 @@ def test_other_rules_read_a_file_whose_declaration_does_not_come_first() -> None
         report = lint(bundles, classes, Config(exclude=frozenset({"DEPLOY"})))
         found = [(problem.rule, problem.line) for file in report.files for problem in file.problems]
         assert found == [("BN011", 3), ("BN005", 5)]
+
+
+def test_apigeelint_goes_silent_after_an_empty_policy_file_other_policies_are_still_told() -> None:
+    files = {"policies/A.xml": "", "policies/B.xml": '<Quota name="B"/>', "proxies/default.xml": proxy()}
+    with tempfile.TemporaryDirectory() as folder:
+        write_bundle(Path(folder), "api", files)
+        bundles = gather([Path(folder)], compiled=False).bundles
+        classes = [rule for rule in find_rules() if rule.id in ("BN005", "BN011")]
+        report = lint(bundles, classes, Config(exclude=frozenset({"DEPLOY"})))
+        found = [(file.file, problem.rule) for file in report.files for problem in file.problems]
+        assert found == [("apiproxy/policies/A.xml", "BN011"), ("apiproxy/policies/B.xml", "BN005")]
