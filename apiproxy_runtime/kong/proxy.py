@@ -164,7 +164,7 @@ def complete_headers(ctx: KongContext) -> None:
     else:
         fields.pop("x-forwarded-prefix", None)
     via = fields.get("via")
-    mine = f"1.1 {TOKEN}"
+    mine = f"{ctx.request.version} {TOKEN}"
     fields["via"] = ["via", mine if via is None else f"{', '.join(via[1:])}, {mine}"]
     fields["x-kong-request-id"] = ["X-Kong-Request-Id", ctx.request_id]
     fields.pop("proxy", None)

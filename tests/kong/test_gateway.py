@@ -167,6 +167,8 @@ async def test_route_for_https_alone_sends_plain_requests_away(status: int) -> N
     assert reply.status == status
     if status == 426:
         assert reply.json()["message"] == "Please use HTTPS protocol"
+        assert reply.headers["Connection"] == "Upgrade"
+        assert reply.headers["Upgrade"] == "TLS/1.2, HTTP/1.1"
     else:
         assert reply.headers["Location"] == "https://127.0.0.1/a?b=1"
     assert house.upstream.seen == []

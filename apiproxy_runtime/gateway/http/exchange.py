@@ -208,6 +208,8 @@ class Exchange:
         else:
             declared = headers.fields.get("content-length")
             extra = f"Content-Length: {int(declared[1])}\r\n" if declared is not None else ""
+        if status == 426:
+            extra += _upgrade(headers)
         if self.version != "1.1" or not self.complete or not self.keep_alive or wire.stopping:
             extra += self._connection()
         head = response_head(status, reason, headers.fields, extra)
@@ -325,3 +327,11 @@ class Exchange:
         if self.content_length is None or (self.expects_continue and not self._sent_continue):
             return False
         return self.content_length - self.size <= self.wire.limits.high_water
+
+
+def _upgrade(headers: Headers) -> str:
+    """What 426 must tell: the protocols to come with (RFC 9110 §15.5.22). These fields are hop-by-hop otherwise."""
+    wanted = headers.get("Upgrade") or ""
+    if not wanted or not wanted.isprintable():
+        return ""
+    return f"Connection: Upgrade\r\nUpgrade: {wanted}\r\n"

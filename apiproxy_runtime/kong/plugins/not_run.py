@@ -73,7 +73,6 @@ PLUGINS = (
             "header-cert-auth": 1009,
             "jwt-signer": 1020,
             "saml": 1010,
-            "xml-threat-protection": 1008,
             "injection-protection": 1007,
             "request-validator": 999,
             "opa": 920,

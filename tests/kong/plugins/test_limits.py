@@ -249,3 +249,37 @@ async def test_json_threat_protection(config: str, body: str, status: int) -> No
     assert other.status == 200
     if status == 400:
         assert reply.json()["message"] == "Bad Request"
+
+
+@pytest.mark.parametrize(
+    ("config", "body", "status"),
+    [
+        ("", "<a b='1'><c/>text<!-- x --></a>", 200),
+        ("", "<a>", 400),
+        ("", "<!DOCTYPE a><a/>", 400),
+        ("allow_dtd: true", "<!DOCTYPE a><a/>", 200),
+        ("max_depth: 2", "<a><b/></a>", 200),
+        ("max_depth: 2", "<a><b><c/></b></a>", 400),
+        ("max_children: 1", "<a><b/><c/></a>", 400),
+        ("max_attributes: 1", "<a b='1' c='2'/>", 400),
+        ("max_namespaces: 1", "<a xmlns='u' xmlns:x='v'/>", 400),
+        ("localname: 2", "<abc/>", 400),
+        ("prefix: 2", "<abc:d xmlns:abc='u'/>", 400),
+        ("namespaceuri: 2", "<a xmlns='uri'/>", 400),
+        ("attribute: 2", "<a b='123'/>", 400),
+        ("text: 2", "<a>123</a>", 400),
+        ("comment: 2", "<a><!--123--></a>", 400),
+        ("pitarget: 2", "<a><?abc d?></a>", 400),
+        ("pidata: 2", "<a><?b 123?></a>", 400),
+        ("document: 5", "<abc/>", 400),
+        ("allow_dtd: true, entity: 2", "<!DOCTYPE a [<!ENTITY e 'abc'>]><a/>", 400),
+        ("allowed_content_types: ['*/xml']", "<a>", 200),
+    ],
+)
+async def test_xml_threat_protection(config: str, body: str, status: int) -> None:
+    async with kong(plugin("xml-threat-protection", config)) as house:
+        reply = await house.post(data=body, headers={"Content-Type": "application/xml; charset=utf-8"})
+        other = await house.post(data=body, headers={"Content-Type": "text/plain"})
+    assert (reply.status, other.status) == (status, 200)
+    if status == 400:
+        assert reply.json()["message"] == "Bad request"
