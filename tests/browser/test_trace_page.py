@@ -5,6 +5,7 @@ With APIPROXY_SCREENSHOT=1 the picture in docs/images is written anew (`make scr
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -77,6 +78,9 @@ def shop(url: str) -> dict[str, str]:
 async def answer(request: web.Request) -> web.StreamResponse:
     if request.path == "/missing":
         return web.json_response({"error": "no such thing"}, status=404)
+    if "slow" in request.path:
+        await asyncio.sleep(1.5)
+    await asyncio.sleep(0.006)
     if request.path == "/stock":
         return web.json_response({"left": 0 if "sold" in request.headers.get("X-Note", "") else 7})
     return web.json_response(
@@ -142,15 +146,9 @@ async def test_a_transaction_is_drawn_as_it_happened(browser: Browser) -> None:
         await send(home)
         await page.get_by_role("option", name="GET /shop/v1/orders/1").click()
         flow = page.locator(".flow")
-        stages = await flow.locator(".stage-name").all_text_contents()
-        assert stages == [
-            "Client",
-            "Proxy request",
-            "Target request",
-            "Target",
-            "Proxy response",
-            "Client",
-        ]
+        await expect(flow.locator(".stage-name")).to_have_text(
+            ["Client", "Proxy request", "Target request", "Target", "Proxy response", "Client"]
+        )
         for name in ("SA-Burst", "AM-Note", "SC-Stock", "EV-Stock", "AM-Path", "AM-Done"):
             await expect(flow.get_by_role("option", name=f"{name},").first).to_be_visible()
         skipped = flow.get_by_role("option", name="RF-SoldOut, RaiseFault, skipped")
@@ -298,6 +296,18 @@ async def test_a_refused_deploy_shows_file_line_and_cure(browser: Browser) -> No
         await expect(trouble).to_contain_text("reply.xml:2")
         await home.deploy(workspace({"hello": says("hello", "hi")}))
         await expect(trouble).to_have_count(0)
+
+
+async def test_a_transaction_that_takes_long_shows_while_it_runs(browser: Browser) -> None:
+    async with open_shop() as home, opened(browser, home) as page:
+        asking = asyncio.ensure_future(home.call("/shop/v1/slow"))
+        row = page.locator(".transaction")
+        await expect(row).to_contain_text("running")
+        await row.click()
+        await expect(page.get_by_text("Still running")).to_be_visible()
+        await asking
+        await expect(row).to_contain_text("200")
+        await expect(page.locator(".flow").get_by_role("option", name="Response 200")).to_be_visible()
 
 
 async def test_pause_holds_the_list_still(browser: Browser) -> None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from apiproxy_runtime.bundle.environment import Environment
+from apiproxy_runtime.bundle.finding import Place
+from apiproxy_runtime.bundle.targetserver import TargetServer
 from apiproxy_runtime.gateway.observation import UNKNOWN
 from tests.house import house, proxy, raise_fault, steps, target, write_bundle
 
 ASSIGN = """<AssignMessage name="AM"><AssignVariable><Name>colour</Name><Ref>request.queryparam.c</Ref></AssignVariable>
 <IgnoreUnresolvedVariables>true</IgnoreUnresolvedVariables></AssignMessage>"""
 BALANCED = '<LoadBalancer><Server name="a"/><Server name="b"/></LoadBalancer>'
+PING = """<HealthMonitor><IsEnabled>true</IsEnabled><IntervalInSec>60</IntervalInSec>
+<TCPMonitor><ConnectTimeoutInSec>1</ConnectTimeoutInSec></TCPMonitor></HealthMonitor>"""
 
 
 class Told:
@@ -142,3 +147,37 @@ async def test_choices_and_disabled_steps_are_told(tmp_path: Path) -> None:
         assert any(event[0] == "step_disabled" and event[-1] == "Off" for event in watch.told)
         watch.wanted = False
         assert (await home.get("/w")).status == 200
+
+
+async def test_turns_of_a_load_balancer_and_its_health_checks_go_on(tmp_path: Path) -> None:
+    ways = {"a.test": "http://127.0.0.1:1", "b.test": "http://127.0.0.1:1"}
+    place = Place("targetservers.json")
+    servers = {name: TargetServer(name, f"{name}.test", 80, "HTTP", True, None, "", place) for name in ("a", "b")}
+    root = write_bundle(
+        tmp_path,
+        "w",
+        {
+            "proxies/default.xml": proxy("/w", request=steps("AM")),
+            "targets/default.xml": target(
+                connection=BALANCED.replace("<Server", "<MaxFailures>3</MaxFailures><Server", 1) + PING
+            ),
+            "policies/AM.xml": ASSIGN,
+        },
+    )
+
+    def balance(home: Any) -> Any:
+        return home.runtime.router.endpoint("w", "default").routes[0].target.connection.balance
+
+    environment = Environment(target_servers=servers)
+    async with house(root, environment=environment, connect_to=ways) as home:
+        before, checks = balance(home), home.runtime.health._tasks
+        await home.get("/w")
+        failures = [server.failures for server in before.servers]
+        watch = Told()
+        home.runtime.watch(watch)
+        assert balance(home) is before
+        assert [server.failures for server in before.servers] == failures
+        assert home.runtime.health._tasks is checks
+        assert len(checks) == 1
+        home.runtime.unwatch(watch)
+        assert balance(home) is before

@@ -68,9 +68,8 @@ export class List {
       { class: "transaction", role: "option", tabindex: "-1", "aria-selected": "false", "aria-label": name, "data-id": line.id, onclick: () => this.on.choose(line.id) },
       h("span", { class: `status ${statusClass(line)}`, text: status }),
       h("span", { class: "what" }, h("b", { class: "method", text: line.method }), " ", h("span", { class: "path" }, path, query ? h("span", { class: "query", text: `?${query}` }) : null)),
-      h("span", { class: "took", text: line.completed ? duration(line.took) : "running" }),
       h("span", { class: "where" }, line.proxy, line.fault ? h("span", { class: "fault-name", text: line.fault.split(".").pop() }) : null),
-      h("time", { class: "when", text: clock(line.started) }),
+      h("span", { class: "times" }, h("span", { class: "took", text: line.completed ? duration(line.took) : "running" }), h("time", { text: clock(line.started) })),
     );
   }
 
