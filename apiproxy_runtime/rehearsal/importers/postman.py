@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -249,12 +249,12 @@ def _parts(item: Mapping[str, Any], scope: _Scope) -> Iterator[Part]:
         return
     sources = item.get("src") or ()
     for source in [sources] if isinstance(sources, str) else sources:
-        yield Part(name, _file(source, scope), Path(source).name, kind)
+        yield Part(name, _file(source, scope), PureWindowsPath(source).name, kind)
 
 
 def _file(source: str | None, scope: _Scope) -> bytes:
     """A file beside the collection; an absent one is empty, and noted."""
-    file = scope.folder / Path(source).name if source else None
+    file = scope.folder / PureWindowsPath(source).name if source else None
     if file is None or not file.is_file():
         scope.notes.append(f"the file {source} is not beside the collection: an empty one is sent")
         return b""
