@@ -81,7 +81,6 @@ def _answer(name: str) -> str:
     <Payload contentType="application/json">{{"proxy": "{name}", "path": "{{escapeJSON(proxy.pathsuffix)}}"}}</Payload>
   </Set>
   <IgnoreUnresolvedVariables>true</IgnoreUnresolvedVariables>
-  <AssignTo createNew="false" transport="http" type="response"/>
 </AssignMessage>
 """
 
@@ -93,7 +92,6 @@ def _forwarded() -> str:
     <Headers><Header name="X-Request-Id">{messageid}</Header></Headers>
   </Set>
   <IgnoreUnresolvedVariables>true</IgnoreUnresolvedVariables>
-  <AssignTo createNew="false" transport="http" type="response"/>
 </AssignMessage>
 """
 
