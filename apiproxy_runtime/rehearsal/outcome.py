@@ -46,7 +46,10 @@ class Trace:
 
 @dataclass(slots=True)
 class Outcome:
-    """`response` is None when there was no answer (a live side that could not be reached): then `failure` says why."""
+    """`response` is None when there was no answer (a live side that could not be reached): then `failure` says why.
+
+    calls_known  whether `calls` are all that were made, and not just those that somebody saw
+    """
 
     response: Response | None
     calls: tuple[UpstreamCall, ...] = ()
@@ -54,3 +57,4 @@ class Outcome:
     trace: Trace | None = None
     failure: str = ""
     misses: tuple[str, ...] = ()
+    calls_known: bool = False

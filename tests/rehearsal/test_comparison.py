@@ -162,7 +162,11 @@ def test_calls_are_compared_in_number_order_and_content(
 
 
 def answered(status: int, *calls: UpstreamCall) -> Outcome:
-    return Outcome(Response(status), calls, trace=Trace())
+    return Outcome(Response(status), calls, trace=Trace(), calls_known=True)
+
+
+def faulted(status: int, code: str) -> Outcome:
+    return Outcome(Response(status), (), (Effect("fault", code, ""),), calls_known=True)
 
 
 @pytest.mark.parametrize(
@@ -174,6 +178,9 @@ def answered(status: int, *calls: UpstreamCall) -> Outcome:
         (answered(400), answered(200, A), "open-door"),
         (answered(404), answered(404, A), "open-door"),
         (answered(401), answered(500, A), "open-door"),
+        (faulted(503, "steps.raisefault.RaiseFault"), answered(200, A), "open-door"),
+        (faulted(500, "policies.ratelimit.QuotaViolation"), answered(200, A), "open-door"),
+        (faulted(500, "steps.assignmessage.UnresolvedVariable"), answered(200, A), "failed"),
         (answered(404, A), answered(200, A), "status"),
         (answered(401), answered(403), "status"),
         (answered(200, A), answered(401), "refused"),

@@ -11,6 +11,33 @@ from apiproxy_runtime.rehearsal.outcome import Outcome
 
 #: Statuses that refuse a caller.
 _REFUSALS = frozenset((401, 403, 407, 429))
+#: What the faults of policies (and plugins of Kong) begin with whose business it is to keep requests out.
+_GUARDS = (
+    "accesscontrol.",
+    "keymanagement.",
+    "oauth.",
+    "plugins.",
+    "policies.concurrentratelimit.",
+    "policies.ratelimit.",
+    "steps.accesscontrol.",
+    "steps.assertcondition.",
+    "steps.basicauthentication.",
+    "steps.graphql.",
+    "steps.hmac.",
+    "steps.jsonthreatprotection.",
+    "steps.jws.",
+    "steps.jwt.",
+    "steps.ldap.",
+    "steps.messagevalidation.",
+    "steps.oasvalidation.",
+    "steps.oauth.",
+    "steps.raisefault.",
+    "steps.regexprotection.",
+    "steps.saml.",
+    "steps.sanitize.",
+    "steps.verifyiam.",
+    "steps.xmlthreatprotection.",
+)
 #: Headers whose change clients feel at once.
 _GRAVE_HEADERS = frozenset(
     ("header.content-type", "header.location", "header.www-authenticate", "header.set-cookie")
@@ -48,19 +75,27 @@ def _difference(mismatch: Mismatch, severity: Severity) -> Difference:
 def _opened(before: Outcome, after: Outcome) -> str:
     """What the old side refused and the new one allows; empty when it does not.
 
-    A side refuses with 401, 403, 407 or 429, or with any error that it gives without asking a target. The new side
-    allows when it answers below 400, and also when it hands the request to a target that the old side kept from it.
+    A side refuses with 401, 403, 407 or 429, with any 4xx that it gives without asking a target, and with a 5xx when a
+    policy that guards, or RaiseFault, gave it (Edge answered exceeded quotas with 500). The new side allows when it
+    answers below 400, and also when it hands the request to a target that the old side kept it from.
     """
     old, new = before.response, after.response
     assert old is not None
     assert new is not None
-    if old.status < 400 or (old.status >= 500 and _asked_target(before)):
+    if old.status < 400:
         return ""
-    kept_back = not _asked_target(before)
-    refused = old.status in _REFUSALS or (old.status < 500 and kept_back and _tells_calls(before, after))
-    if refused and (new.status < 400 or (kept_back and _tells_calls(before, after) and _asked_target(after))):
+    kept_back = before.calls_known and not _asked_target(before)
+    if old.status in _REFUSALS:
+        refused = True
+    else:
+        refused = kept_back and (old.status < 500 or _guarded(before))
+    if refused and (new.status < 400 or (kept_back and after.calls_known and _asked_target(after))):
         return _told(before)
     return ""
+
+
+def _guarded(side: Outcome) -> bool:
+    return any(effect.kind == "fault" and effect.name.startswith(_GUARDS) for effect in side.effects)
 
 
 def _told(side: Outcome) -> str:
@@ -70,11 +105,6 @@ def _told(side: Outcome) -> str:
 
 def _asked_target(side: Outcome) -> bool:
     return any(call.purpose == "target" for call in side.calls)
-
-
-def _tells_calls(before: Outcome, after: Outcome) -> bool:
-    """Whether both sides show what they sent upstream: both ran here."""
-    return before.trace is not None and after.trace is not None
 
 
 def _status(old: int, new: int) -> tuple[str, Severity]:

@@ -89,7 +89,9 @@ class Replay:
             failure = f"no answer within {CASE_SECONDS:g} s"
         watch = self.watch
         effects = (*watch.faults, *self.store.effects, *stubs.effects, *self.records.effects)
-        return Outcome(arrival.answer, tuple(stubs.calls), effects, watch.trace, failure, tuple(stubs.misses))
+        return Outcome(
+            arrival.answer, tuple(stubs.calls), effects, watch.trace, failure, tuple(stubs.misses), True
+        )
 
     async def _handle(self, gateway: Gateway, render: Render, arrival: Arrival) -> None:
         """As a connection does it: what the handler lets through becomes the wire's own answer."""

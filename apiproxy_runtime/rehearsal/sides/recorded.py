@@ -25,7 +25,7 @@ class RecordedSide:
     async def answer(self, number: int, now: float, case: Exchange) -> Outcome:
         self.calls_seen = case.calls_recorded
         failure = "" if case.response is not None else "no answer was recorded for this case"
-        return Outcome(case.response, case.calls, failure=failure)
+        return Outcome(case.response, case.calls, failure=failure, calls_known=case.calls_recorded)
 
     def reached(self) -> Reached | None:
         return None
