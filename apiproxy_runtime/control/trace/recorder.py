@@ -134,6 +134,7 @@ class Recorder:
         self.first: Held | None = None
         self.answer: Held | None = None
         self.pending: _Open | None = None
+        self.ended: _Open | None = None
         self.fault: Raised | None = None
         self.took = 0.0
         self.done = False
@@ -176,7 +177,7 @@ class Recorder:
         self.stack.append(item)
 
     def step_ends(self, ctx: MessageContext, step: Step, fault: Fault | None) -> None:
-        item = self._close()
+        item = self.ended = self._close()
         item.after = self._hold(ctx)
         if fault is not None:
             item.outcome = "faulted"
@@ -200,14 +201,12 @@ class Recorder:
             self.stack[-1].accesses.append((name, value, None, True, False))
 
     def variable_written(self, name: str, value: Any, done: bool, before: Any = UNKNOWN) -> None:
-        if self.stack:
+        ended = self.ended
+        if ended is not None and name in ended.what.failed:
+            # whether a policy failed is set once its step has ended
+            item = ended
+        elif self.stack:
             item = self.stack[-1]
-        elif self.items:
-            # whether the policy failed is set once it has ended
-            last = self.items[-1]
-            if not isinstance(last, _Open) or not isinstance(last.what, Step) or name not in last.what.failed:
-                return
-            item = last
         else:
             return
         if value.__class__ not in _PLAIN:

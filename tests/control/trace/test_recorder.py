@@ -211,6 +211,9 @@ async def test_the_steps_of_a_shared_flow_lie_deeper(tmp_path: Path) -> None:
         transaction = await transaction_of(session)
     assert (step(transaction, "FC").depth, step(transaction, "Colour").depth) == (0, 1)
     assert step(transaction, "Colour").file == "sharedflowbundle/policies/Colour.xml"
+    failed = Access("set", "assignmessage.Colour.failed", "false", None)
+    assert failed in step(transaction, "Colour").accesses
+    assert failed not in step(transaction, "FC").accesses
 
 
 async def test_a_chained_proxy_is_a_part_of_the_transaction(tmp_path: Path) -> None:
