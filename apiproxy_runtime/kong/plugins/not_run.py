@@ -76,7 +76,6 @@ PLUGINS = (
             "injection-protection": 1007,
             "request-validator": 999,
             "opa": 920,
-            "rate-limiting-advanced": 910,
             "graphql-rate-limiting-advanced": 902,
             "service-protection": 901,
             "route-by-header": 850,

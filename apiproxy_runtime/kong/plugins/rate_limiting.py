@@ -57,6 +57,8 @@ def identifier_of(config: Config) -> Callable[[KongContext], str]:
             found = ctx.consumer.id if ctx.consumer else ctx.credential.id if ctx.credential else None
         elif by == "credential":
             found = ctx.credential.id if ctx.credential else None
+        elif by == "consumer-group":
+            found = ctx.consumer.groups[0] if ctx.consumer and ctx.consumer.groups else None
         elif by == "service":
             found = ctx.service.id if ctx.service else None
         elif by == "header":

@@ -283,3 +283,34 @@ async def test_xml_threat_protection(config: str, body: str, status: int) -> Non
     assert (reply.status, other.status) == (status, 200)
     if status == 400:
         assert reply.json()["message"] == "Bad request"
+
+
+async def test_rate_limiting_advanced_slides() -> None:
+    world = FrozenWorld(moment("2026-01-01 10:00:00"))
+    async with kong(plugin("rate-limiting-advanced", "limit: [4], window_size: [60]"), world=world) as house:
+        replies = [await house.get() for _ in range(5)]
+        assert [reply.status for reply in replies] == [200, 200, 200, 200, 429]
+        assert replies[0].headers["X-RateLimit-Limit-Minute"] == "4"
+        assert replies[0].headers["RateLimit-Remaining"] == "3"
+        assert replies[4].headers["Retry-After"] == "60"
+        assert replies[4].json()["message"] == "API rate limit exceeded"
+        # half of the window before, with its refused request, still counts
+        world.time += 90
+        assert [(await house.get()).status for _ in range(2)] == [200, 429]
+
+
+async def test_rate_limiting_advanced_with_fixed_windows_and_no_penalty() -> None:
+    world = FrozenWorld(moment("2026-01-01 10:00:50"))
+    config = "limit: [2, 10], window_size: [30, 7200], window_type: fixed, disable_penalty: true"
+    async with kong(plugin("rate-limiting-advanced", config), world=world) as house:
+        replies = [await house.get() for _ in range(4)]
+        assert [reply.status for reply in replies] == [200, 200, 429, 429]
+        assert replies[1].headers["X-RateLimit-Remaining-30"] == "0"
+        assert replies[3].headers["X-RateLimit-Remaining-7200"] == "7"
+        world.time += 10
+        assert (await house.get()).status == 200
+
+
+def test_rate_limiting_advanced_asks_for_a_window_for_each_limit() -> None:
+    told = errors(plugin("rate-limiting-advanced", "limit: [1, 2], window_size: [60]"))
+    assert any("same number of windows and limits" in line for line in told)
