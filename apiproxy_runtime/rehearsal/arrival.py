@@ -32,7 +32,9 @@ class Arrival(WireExchange):
     __slots__ = ("answer",)
 
     def __init__(self, wire: ClientWire, request: Request, received: float) -> None:
-        super().__init__(wire, request.method, request.target, request.version[-3:], arriving(request))
+        # what came over HTTP/2 reaches a gateway as HTTP/1.1, as through the front of a hosted one
+        version = "1.0" if request.version.endswith("1.0") else "1.1"
+        super().__init__(wire, request.method, request.target, version, arriving(request))
         self.received = received
         self.complete = True
         body = request.body

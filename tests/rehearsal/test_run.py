@@ -241,3 +241,19 @@ async def test_a_header_that_no_wire_carries_is_refused_as_the_wire_refuses_it(t
     run = await rehearsed(tmp_path, broken, cases=cases)
     assert run.journal is not None
     assert [(line.before, line.after) for line in run.journal.cases()] == [(200, 500)]
+
+
+async def test_requests_of_other_protocol_versions_arrive_as_http_1_1(tmp_path: Path) -> None:
+    files = {**FILES, "policies/AM-Answer.xml": show("AM-Answer", X_Version="{request.version}")}
+    headers = (("Host", "x"), ("apikey", "good"))
+    versions = ("HTTP/2", "HTTP/1.1", "HTTP/1.0", "h3")
+    before = side(tmp_path, files)
+    await before.open()
+    told = []
+    for number, version in enumerate(versions):
+        request = Request("GET", "/shop/greeting", headers, version=version)
+        outcome = await before.answer(number, START + number, Exchange(str(number), request))
+        assert outcome.response is not None
+        told.append(outcome.response.header("X-Version"))
+    await before.close()
+    assert told == ["1.1", "1.1", "1.0", "1.1"]
