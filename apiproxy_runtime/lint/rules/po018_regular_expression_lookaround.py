@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from apiproxy_runtime.lint.rule import LintBundle, Match, PolicyFile, Rule
 
-_LOOKAROUND = re.compile(r"\(\?<?[=!]")
+#: A group that begins with `(?` and is neither plain, nor named, nor flags.
+_LOOKAROUND = re.compile(r"\(\?(?!:|>|[a-zA-Z]*(?:-[a-zA-Z]+)?[:)]|<[a-zA-Z]).?[=!]?")
 
 
 class RegularExpressionLookaround(Rule):

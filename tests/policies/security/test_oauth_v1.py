@@ -277,3 +277,40 @@ def test_exactly_one_element_is_needed() -> None:
     assert deploy_errors(info("<ConsumerKey>a</ConsumerKey><AccessToken>b</AccessToken>")) == [
         "InvalidParameter"
     ]
+
+
+# ---- DeleteOAuthV1Info
+
+
+def forget(body: str) -> str:
+    return f'<DeleteOAuthV1Info name="D">{body}</DeleteOAuthV1Info>'
+
+
+@pytest.mark.parametrize(
+    "body", ["", "<AccessToken>a</AccessToken><RequestToken>b</RequestToken>"], ids=["none", "two"]
+)
+def test_exactly_one_is_deleted(body: str) -> None:
+    assert deploy_errors(forget(body)) == ["InvalidParameter"]
+    assert deploy_errors(forget('<Verifier ref="a"/>')) == []
+
+
+async def test_a_deleted_token_is_as_if_it_had_never_been(using: Services) -> None:
+    made = await dance(using)
+    ctx = context(variables={"the.token": made["token"]})
+    wrong_kind = compile_policy(forget('<RequestToken ref="the.token"/>'), using=using)
+    assert (await fault_of(wrong_kind, ctx)).code == "oauth.v1.token_rejected"
+    await run(compile_policy(forget('<AccessToken ref="the.token"/>'), using=using), ctx)
+    profile = compile_policy(info('<AccessToken ref="the.token"/>'), using=using)
+    assert (await fault_of(profile, ctx)).code == "oauth.v1.token_rejected"
+    again = compile_policy(forget('<AccessToken ref="the.token"/>'), using=using)
+    assert (await fault_of(again, ctx)).code == "oauth.v1.token_rejected"
+
+
+async def test_a_deleted_verifier_serves_nobody(using: Services) -> None:
+    ctx = await run(compile_policy(policy("GenerateRequestToken"), using=using), signed())
+    ctx.variables["the.token"] = read(ctx, "oauthv1requesttoken.O.oauth_token")
+    agree = policy("GenerateVerifier", '<RequestToken ref="the.token"/><VerifierCode>v1</VerifierCode>')
+    await run(compile_policy(agree, using=using), ctx)
+    await run(compile_policy(forget("<Verifier>v1</Verifier>"), using=using), ctx)
+    found = compile_policy(info("<Verifier>v1</Verifier>"), using=using)
+    assert (await fault_of(found, ctx)).code == "oauth.v1.token_rejected"

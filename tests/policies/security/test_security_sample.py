@@ -223,6 +223,10 @@ async def test_oauth_1_in_three_legs(gateway: House) -> None:
     reply = await signer.get("/v1/protected", made["oauth_token"], "wrong")
     assert (reply.status, reply.text) == (401, "oauth_problem=signature_invalid")
     assert reply.headers["WWW-Authenticate"] == 'OAuth realm="samples",oauth_problem="signature_invalid"'
+    forgotten = {"oauth_token": made["oauth_token"]}
+    assert (await gateway.call("POST", f"{BASE}/v1/forget", data=forgotten)).status == 200
+    reply = await gateway.call("POST", f"{BASE}/v1/forget", data=forgotten)
+    assert (reply.status, reply.fault()[0]) == (401, "oauth.v1.token_rejected")
 
 
 async def test_unknown_flow(gateway: House) -> None:
