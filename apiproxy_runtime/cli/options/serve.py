@@ -86,9 +86,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
 COMMAND = Command(
     "apiproxy_runtime.cli.serve",
     "run bundles",
-    "Run API proxy bundles: each PATH is a folder apiproxy/ or sharedflowbundle/, its parent, a .zip, or a workspace.",
+    "Run API proxy bundles: each PATH is a folder apiproxy/ or sharedflowbundle/, its parent, a .zip, or a workspace;\n"
+    "or one kong.yml, Kong's declarative configuration.",
     declare,
     """example:
   apiproxy serve ./apiproxy
-  apiproxy serve ./apiproxy ./sharedflowbundle --env-dir . --connect-to api.example.com=http://127.0.0.1:9000""",
+  apiproxy serve ./apiproxy ./sharedflowbundle --env-dir . --connect-to api.example.com=http://127.0.0.1:9000
+  apiproxy serve kong.yml --connect-to api.example.com=http://127.0.0.1:9000""",
 )
