@@ -11,7 +11,7 @@ from apiproxy_runtime.bundle.discover import NoBundleFound
 from apiproxy_runtime.lint.baseline import BaselineError, read_baseline, without_known, write_baseline
 from apiproxy_runtime.lint.config import Config, ConfigError, find_config, read_config
 from apiproxy_runtime.lint.fix import apply_fixes
-from apiproxy_runtime.lint.formatters.registry import find_formatter, formatter_names
+from apiproxy_runtime.lint.formatters.registry import MissingExtra, find_formatter, formatter_names
 from apiproxy_runtime.lint.gather import gather
 from apiproxy_runtime.lint.linter import DEPLOY, Report, lint
 from apiproxy_runtime.lint.registry import find_rule, find_rules, rule_ids
@@ -49,14 +49,22 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         return _refuse(f"{error.filename}: {error.strerror}")
     color = options.output is None and sys.stdout.isatty()
-    text = formatter(without_warnings(report) if config.quiet else report, color=color)
+    try:
+        text = formatter(without_warnings(report) if config.quiet else report, color=color)
+    except MissingExtra as error:
+        return _refuse(str(error))
+    data = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
     if options.output is not None:
         try:
-            options.output.write_text(text, encoding="utf-8")
+            options.output.write_bytes(data)
         except OSError as error:
             return _refuse(f"{options.output}: {error.strerror}")
-    else:
+    elif isinstance(text, str):
         sys.stdout.write(text)
+    elif sys.stdout.isatty():
+        return _refuse(f"--format {options.format} is not for a terminal; add -o FILE")
+    else:
+        sys.stdout.buffer.write(data)
     return exit_code(report, options.fail_on, config.max_warnings)
 
 

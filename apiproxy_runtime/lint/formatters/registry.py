@@ -9,8 +9,14 @@ from typing import Protocol, cast
 from apiproxy_runtime.lint.linter import Report
 
 
+class MissingExtra(Exception):
+    """A format needs a package that is not installed; the text names the extra."""
+
+
 class Formatter(Protocol):
-    def __call__(self, report: Report, *, color: bool = False) -> str: ...
+    """Bytes are for files and pipes, not for a terminal."""
+
+    def __call__(self, report: Report, *, color: bool = False) -> str | bytes: ...
 
 
 def formatter_names() -> list[str]:
