@@ -131,6 +131,7 @@ class Authentication:
     audience_ref: str | None = None
     use_target_url: bool = False
     include_email: bool = False
+    include_email_ref: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -166,6 +166,7 @@ def read_authentication(node: Node, findings: Findings) -> Authentication:
         use_target_url=audience is not None
         and boolean(audience.attributes.get("useTargetUrl"), False, audience, "useTargetUrl", findings),
         include_email=identity is not None and child_boolean(identity, "IncludeEmail", False, findings),
+        include_email_ref=_attribute(identity.child("IncludeEmail"), "ref") if identity is not None else None,
     )
 
 

@@ -71,7 +71,8 @@ def compile_token(authentication: Authentication, site: Site) -> MakeToken:
     """What makes the token an `<Authentication>` asks for.
 
     Audience: the text or, first, the variable of `ref`; then, with useTargetUrl, the URL without its query (endpoint
-    configuration reference). The function raises Fault `googletoken.EmptyIDTokenAudience` when there is none.
+    configuration reference). Whether the email is included: the variable of its `ref`, if that has a value, else the
+    text. The function raises Fault `googletoken.EmptyIDTokenAudience` when there is none.
     """
     tokens = TokenSource(site.world)
     if authentication.kind != "GoogleIDToken":
@@ -80,6 +81,7 @@ def compile_token(authentication: Authentication, site: Site) -> MakeToken:
     render = site.template(authentication.audience or "", authentication.node)
     get = site.getter(authentication.audience_ref) if authentication.audience_ref else None
     use_url, email = authentication.use_target_url, authentication.include_email
+    get_email = site.getter(authentication.include_email_ref) if authentication.include_email_ref else None
 
     def make(ctx: MessageContext, url: str | None) -> str:
         audience = (text_of(get(ctx)) if get is not None else "") or render(ctx)
@@ -87,7 +89,8 @@ def compile_token(authentication: Authentication, site: Site) -> MakeToken:
             audience = url.partition("?")[0]
         if not audience:
             raise Fault("googletoken.EmptyIDTokenAudience", "Audience of the Google ID token is empty", 500)
-        return tokens.id_token(audience, email)
+        said = text_of(get_email(ctx)).strip().lower() if get_email is not None else ""
+        return tokens.id_token(audience, said == "true" if said else email)
 
     return make
 

@@ -123,7 +123,7 @@ def test_google_authentication() -> None:
     assert (access.header_name, access.header_name_ref) == ("X-Token", "h")
     target, findings = read(
         """<URL>https://a</URL><Authentication><GoogleIDToken><Audience ref="aud" useTargetUrl="true">x</Audience>
-        <IncludeEmail>true</IncludeEmail></GoogleIDToken></Authentication>"""
+        <IncludeEmail ref="mail">true</IncludeEmail></GoogleIDToken></Authentication>"""
     )
     assert list(findings) == []
     identity = target.authentication
@@ -131,6 +131,7 @@ def test_google_authentication() -> None:
     assert (identity.kind, identity.audience, identity.audience_ref) == ("GoogleIDToken", "x", "aud")
     assert identity.use_target_url
     assert identity.include_email
+    assert identity.include_email_ref == "mail"
 
 
 @pytest.mark.parametrize(

@@ -656,6 +656,27 @@ async def test_id_token_travels_as_metadata(
     assert claims(server.metadata[0][key])["aud"] == audience
 
 
+@pytest.mark.parametrize(
+    ("include", "included"),
+    [
+        ("<IncludeEmail>true</IncludeEmail>", True),
+        ('<IncludeEmail ref="yes"/>', True),
+        ('<IncludeEmail ref="yes">false</IncludeEmail>', True),
+        ('<IncludeEmail ref="no">true</IncludeEmail>', False),
+        ('<IncludeEmail ref="unset">true</IncludeEmail>', True),
+        ('<IncludeEmail ref="unset"/>', False),
+        ("", False),
+    ],
+)
+async def test_the_id_token_holds_the_email_when_asked_for(
+    compile_callout: CompileCallout, server: CalloutServer, include: str, included: bool
+) -> None:
+    token = f"<Authentication><GoogleIDToken><Audience>a</Audience>{include}</GoogleIDToken></Authentication>"
+    await run(compile_callout(authentication=token), context(variables={"yes": "true", "no": False}))
+
+    assert ("email" in claims(server.metadata[0]["authorization"])) is included
+
+
 async def test_header_name_moves_the_token(compile_callout: CompileCallout, server: CalloutServer) -> None:
     token = """<Authentication><HeaderName>X-Serverless-Authorization</HeaderName>
         <GoogleIDToken><Audience>a</Audience></GoogleIDToken></Authentication>"""
