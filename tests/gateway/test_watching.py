@@ -152,7 +152,9 @@ async def test_choices_and_disabled_steps_are_told(tmp_path: Path) -> None:
 async def test_turns_of_a_load_balancer_and_its_health_checks_go_on(tmp_path: Path) -> None:
     ways = {"a.test": "http://127.0.0.1:1", "b.test": "http://127.0.0.1:1"}
     place = Place("targetservers.json")
-    servers = {name: TargetServer(name, f"{name}.test", 80, "HTTP", True, None, "", place) for name in ("a", "b")}
+    servers = {
+        name: TargetServer(name, f"{name}.test", 80, "HTTP", True, None, "", place) for name in ("a", "b")
+    }
     root = write_bundle(
         tmp_path,
         "w",
