@@ -220,12 +220,17 @@ def test_call_prints_the_answer_and_its_trace(tmp_path: Path) -> None:
 
 def test_lint_reports_deploy_errors_with_their_places(tmp_path: Path) -> None:
     path = write_bundle(
-        tmp_path, "b", {"proxies/default.xml": proxy(request=steps("gone")), "targets/default.xml": target()}
+        tmp_path,
+        "b",
+        {
+            "proxies/default.xml": proxy(request=steps("SA")),
+            "targets/default.xml": target(),
+            "policies/SA.xml": '<SpikeArrest name="SA">\n  <Rate>often</Rate>\n</SpikeArrest>',
+        },
     )
     done = run("lint", str(path), cwd=tmp_path)
     assert done.returncode == 1
-    assert "proxies/default.xml\n" in done.stdout
-    assert "deploy/UnknownPolicy" in done.stdout
+    assert re.search(r"policies/SA.xml\n.*2:3 +error +InvalidAllowedRate: ", done.stdout, re.DOTALL)
     assert "1 error" in done.stdout
     assert run("lint", str(simple(tmp_path)), cwd=tmp_path).returncode == 0
 

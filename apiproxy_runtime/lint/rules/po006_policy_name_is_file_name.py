@@ -18,6 +18,7 @@ class PolicyNameIsFileName(Rule):
     bad = 'policies/AM-Old.xml: <AssignMessage name="AM-New">'
     good = 'policies/AM-New.xml: <AssignMessage name="AM-New">'
     fixable = True
+    supersedes = ("PolicyFileName",)
 
     def on_policy(self, policy: PolicyFile, bundle: LintBundle) -> Iterator[Match]:
         if not policy.name or policy.name == policy.stem:
