@@ -50,8 +50,8 @@ class Finding:
     severity: Severity = "error"
 
     def below(self, folder: str, root: str) -> Finding:
-        """The finding with its path from a folder further up, if it is about a file below `root`."""
-        if not folder or not self.file.startswith(f"{root}/"):
+        """The finding with its path from a folder further up, if it is about `root` or a file below it."""
+        if not folder or (self.file != root and not self.file.startswith(f"{root}/")):
             return self
         return replace(self, file=f"{folder}/{self.file}")
 

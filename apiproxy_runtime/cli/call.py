@@ -69,7 +69,7 @@ async def call(
         runtime.watch(trace)
     try:
         await runtime.load_test_data()
-        runtime.deploy(loaded.bundles, loaded.findings)
+        runtime.deploy(loaded.bundles, loaded.findings, loaded.folders)
     except DeployError as error:
         report(error.findings, sys.stderr)
         await runtime.close(0)

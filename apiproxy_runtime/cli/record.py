@@ -76,7 +76,7 @@ async def record_bundles(
     )
     try:
         await runtime.load_test_data()
-        deployed = runtime.deploy(loaded.bundles, loaded.findings)
+        deployed = runtime.deploy(loaded.bundles, loaded.findings, loaded.folders)
     except DeployError as error:
         report(error.findings, sys.stderr)
         await runtime.close(0)

@@ -206,6 +206,7 @@ def content_of(loaded: Loaded, host: Host) -> Content:
         loaded.test_data.maps,
         loaded.findings,
         host.now(),
+        loaded.folders,
     )
 
 

@@ -81,6 +81,7 @@ def make_side(
         connect_to,
         seed,
         explains=not twin,
+        folders=loaded.folders,
     )
     return Made(bundle_side, _hash(loaded), which)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from apiproxy_runtime.bundle.discover import NoBundleFound, Workload, discover
@@ -17,22 +17,35 @@ from apiproxy_runtime.bundle.workspace import Workspace, find_workspace
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Everything that was read. `bundles` may be incomplete when `findings` holds errors."""
+    """Everything that was read. `bundles` may be incomplete when `findings` holds errors.
+
+    folders  where each of several bundles lies, by kind and name with a slash between: findings name it, so that one
+             can tell the bundles apart. Empty for one bundle alone.
+    """
 
     bundles: tuple[Bundle, ...]
     environment: Environment
     test_data: TestData
     findings: Findings
     workspace: Workspace | None = None
+    folders: dict[str, str] = field(default_factory=dict)
 
 
 def load(paths: list[Path], options: argparse.Namespace) -> Loaded:
     """Read bundles, environment and test data. Raises NoBundleFound for a path that holds no bundle."""
     findings = Findings()
     workload = discover(paths, findings, options.environment) if paths else Workload((), None)
-    bundles = tuple(
-        bundle for source in workload.bundles if (bundle := read_bundle(source, findings)) is not None
-    )
+    several = len(workload.bundles) > 1
+    bundles, folders = [], {}
+    for source in workload.bundles:
+        own = Findings()
+        bundle = read_bundle(source, own)
+        # the path as the user gave it; one that is the current folder says nothing
+        folder = source.source.name.removeprefix("./") if several and source.source.name != "." else ""
+        findings.extend(finding.below(folder, source.kind) for finding in own)
+        if bundle is not None:
+            bundles.append(bundle)
+            folders[f"{bundle.kind}/{bundle.name}"] = folder
     workspace: Workspace | None = workload.workspace
     if options.env_dir is not None:
         workspace = find_workspace(options.env_dir)
@@ -41,9 +54,9 @@ def load(paths: list[Path], options: argparse.Namespace) -> Loaded:
     organization = options.organization or DEFAULT_ORGANIZATION
     if workspace is None:
         environment = Environment(name=options.environment or "test", organization=organization)
-        return Loaded(bundles, environment, TestData(), findings)
+        return Loaded(tuple(bundles), environment, TestData(), findings, None, folders)
     environment = read_environment(workspace, options.environment, findings, organization)
     if environment.organization != organization:
         environment = replace(environment, organization=organization)
     test_data = read_test_data(workspace, findings, environment.name)
-    return Loaded(bundles, environment, test_data, findings, workspace)
+    return Loaded(tuple(bundles), environment, test_data, findings, workspace, folders)

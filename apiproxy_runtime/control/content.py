@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from apiproxy_runtime.bundle.archive import SourceError
@@ -53,8 +53,13 @@ def environment_state(
     findings: Findings,
     origin: Origin,
     now: int,
+    folders: Mapping[str, str] | None = None,
 ) -> EnvironmentState:
-    """An environment that deploys exactly these bundles, with the documents of a workspace. `now` in milliseconds."""
+    """An environment that deploys exactly these bundles, with the documents of a workspace.
+
+    folders  where bundles lie, by kind and name with a slash between; by default, in the workspace
+    now      milliseconds
+    """
     state = EnvironmentState(name)
     if workspace is not None:
         try:
@@ -62,7 +67,7 @@ def environment_state(
         except SourceError as error:
             findings.error(Place(workspace.folder("environments", name)), "InvalidEnvironment", str(error))
     for bundle in bundles:
-        folder = workspace_folder(workspace, bundle)
+        folder = (folders or {}).get(f"{bundle.kind}/{bundle.name}") or workspace_folder(workspace, bundle)
         try:
             files = Files.of(bundle.source, (bundle.kind,), bundle.name)
         except SourceError as error:
@@ -87,9 +92,10 @@ def command_line_content(
     maps: tuple[KeyValueMap, ...],
     findings: Findings,
     now: int,
+    folders: Mapping[str, str] | None = None,
 ) -> Content:
-    """What `apiproxy serve` was given. Findings name files as the user did, from the bundle's own folder."""
-    state = environment_state(environment, None, bundles, findings, "command line", now)
+    """What `apiproxy serve` was given. Findings name files from the bundle's own folder, or from those in `folders`."""
+    state = environment_state(environment, None, bundles, findings, "command line", now, folders)
     if workspace is None:
         return Content({environment: state}, maps=maps)
     try:

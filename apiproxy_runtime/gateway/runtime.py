@@ -175,12 +175,17 @@ class Runtime:
 
     # ---- deploying
 
-    def deploy(self, bundles: Iterable[Bundle], findings: Findings | None = None) -> Deployed:
-        """Serve exactly these bundles from now on.
+    def deploy(
+        self,
+        bundles: Iterable[Bundle],
+        findings: Findings | None = None,
+        folders: Mapping[str, str] | None = None,
+    ) -> Deployed:
+        """Serve exactly these bundles from now on; `folders` as for `prepare`.
 
         Raises DeployError with all that is wrong; then what was served before goes on being served.
         """
-        return self.commit(self.prepare(bundles, findings))
+        return self.commit(self.prepare(bundles, findings, folders=folders))
 
     def prepare(
         self,
@@ -193,7 +198,7 @@ class Runtime:
     ) -> Prepared:
         """Compile bundles, for another environment or catalog if need be, while what is deployed goes on serving.
 
-        `folders` tells where a bundle lies in its archive, by kind and name with a slash between: findings name it.
+        `folders` tells where a bundle lies, by kind and name with a slash between: findings name it.
         Raises DeployError with all that is wrong.
         """
         findings = findings if findings is not None else Findings()

@@ -136,16 +136,18 @@ class Checker:
             asyncio.run(self.services.close())
 
 
-def base_path_conflicts(bundles: Iterable[Bundle], findings: Findings) -> None:
-    """Two proxies of one environment must not claim one base path."""
+def base_path_conflicts(bundles: Iterable[Bundle]) -> dict[int, Findings]:
+    """Two proxies of one environment must not claim one base path: what is found, by the number of the bundle."""
     taken: dict[str, str] = {}
-    for bundle in bundles:
+    conflicts: dict[int, Findings] = {}
+    for number, bundle in enumerate(bundles):
         for proxy in bundle.proxies:
             owner = taken.setdefault(proxy.base_path, bundle.name)
             if owner != bundle.name:
-                findings.error(
+                conflicts.setdefault(number, Findings()).error(
                     proxy.node,
                     "BasePathConflict",
                     f'The base path "{proxy.base_path}" is already taken by the proxy "{owner}"',
                     "Give one of the two another BasePath.",
                 )
+    return conflicts

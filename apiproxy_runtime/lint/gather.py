@@ -66,7 +66,8 @@ def gather(
         own = Findings()
         model = read_bundle(source, own)
         if model is None:
-            findings.extend(own)
+            folder = source.source.name.removeprefix("./") if len(sources) > 1 else ""
+            findings.extend(finding.below(folder, source.kind) for finding in own)
             continue
         known = world if workspace is not None else None
         bundles.append(LintBundle(model, tuple(own), profile, known))
@@ -93,17 +94,15 @@ def _compile(
     """Add to each bundle what a deploy of it would find."""
     from apiproxy_runtime.lint.deploy import Checker, base_path_conflicts  # compilers, only where asked for
 
-    conflicts = Findings()
-    if workspace is not None:
-        base_path_conflicts((bundle.model for bundle in bundles), conflicts)
+    conflicts = base_path_conflicts(bundle.model for bundle in bundles) if workspace is not None else {}
     with Checker(environment, test_data) as checker:
-        for bundle in bundles:
+        for number, bundle in enumerate(bundles):
             own = Findings(bundle.findings)
             try:
                 checker.check(bundle.model, own)
             except Exception as error:  # ours or a plugin's, and no reason to hide what the rules find
                 bundle.failure = f"compiling the bundle failed: {type(error).__name__}: {error}"
-            own.extend(finding for finding in conflicts if finding.file in bundle.model.files)
+            own.extend(conflicts.get(number, ()))
             bundle.findings = tuple(
                 finding for finding in own if workspace is not None or finding.name not in _ENVIRONMENT_ONLY
             )

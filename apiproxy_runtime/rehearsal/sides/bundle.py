@@ -38,8 +38,10 @@ class BundleSide:
         seed: int = 0,
         *,
         explains: bool = True,
+        folders: Mapping[str, str] | None = None,
     ) -> None:
         self.title = title
+        self._folders = folders
         self._bundles = bundles
         self._environment = environment
         self._test_data = test_data
@@ -67,7 +69,7 @@ class BundleSide:
         )
         self._runtime = runtime
         await runtime.load_test_data()
-        runtime.deploy(self._bundles, self._findings)
+        runtime.deploy(self._bundles, self._findings, self._folders)
         runtime.health.stop()
         runtime.gateway.watch = replay.watch
 
