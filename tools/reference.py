@@ -101,6 +101,15 @@ def policy_page(policy: type[Policy]) -> str:
             for kind in policy.events
         )
         parts.append(table(("Event", "When", "Fields"), rows_of_events))
+    if policy.settings:
+        parts.append(
+            "## Settings\n\nFor all policies of the kind: [`--setting NAME=VALUE`](../../serve.md#settings).\n"
+        )
+        rows = (
+            (code(setting.name), cell(setting.kind.describe), code(setting.default), cell(setting.doc))
+            for setting in policy.settings
+        )
+        parts.append(table(("Setting", "Must be", "Default", "Meaning"), rows))
     if policy.faults:
         parts.append("## Faults\n")
         rows_of_faults = (

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from apiproxy_runtime.bundle.discover import NoBundleFound
 from apiproxy_runtime.bundle.finding import DeployError
 from apiproxy_runtime.cli.serve import report, run_loop
 from apiproxy_runtime.cli.trace import TextTrace
-from apiproxy_runtime.cli.workload import Loaded, load
+from apiproxy_runtime.cli.workload import Loaded, load, read_settings
 from apiproxy_runtime.gateway.egress import read_connect_to
 from apiproxy_runtime.gateway.observation import observe
 from apiproxy_runtime.gateway.runtime import Runtime
@@ -25,7 +26,8 @@ def run(options: argparse.Namespace) -> int:
     paths = options.bundle or [Path("apiproxy") if Path("apiproxy").is_dir() else Path()]
     try:
         connect_to = read_connect_to(options.connect_to)
-        loaded = load(paths, options)
+        settings = read_settings(options)
+        loaded = replace(load(paths, options), settings=settings)
         request = read_request(options)
     except (NoBundleFound, ValueError, OSError) as error:
         print(f"apiproxy call: {error}", file=sys.stderr)
@@ -63,6 +65,7 @@ async def call(
         loaded.test_data,
         open_store(options.state),
         connect_to=connect_to,
+        settings=loaded.settings,
     )
     trace = None if options.no_trace else TextTrace(sys.stderr)
     if trace is not None:

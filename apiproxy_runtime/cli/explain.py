@@ -59,6 +59,7 @@ def _policy(policy: type[Policy]) -> str:
         "Elements": elements,
         "Variables it sets": iter(variables_of(policy).items()),
         "Events": ((f"{kind.source}/{kind.name}", kind.description) for kind in policy.events),
+        "Settings": ((f"--setting {each.name}=…", each.doc) for each in policy.settings),
         "Faults": faults,
         "Refused at deployment": iter(policy.deploy_errors.items()),
     }

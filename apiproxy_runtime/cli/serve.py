@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from apiproxy_runtime.cli.control import (
 from apiproxy_runtime.cli.trace import TextTrace
 from apiproxy_runtime.cli.watch import watch_files
 from apiproxy_runtime.cli.workers import Share
-from apiproxy_runtime.cli.workload import Loaded, load
+from apiproxy_runtime.cli.workload import Loaded, load, read_settings
 from apiproxy_runtime.control.content import Content, command_line_content
 from apiproxy_runtime.control.events.configuration import read_functions
 from apiproxy_runtime.control.host import Host
@@ -61,10 +62,13 @@ def run(options: argparse.Namespace) -> int:
     configure_logging(options.log_format)
     try:
         connect_to = read_connect_to(options.connect_to)
+        settings = read_settings(options)
         kong = alone(options.paths)
         if kong is not None:
+            if settings:
+                raise ValueError(f"--setting speaks to policies of bundles; {kong} has none")
             return run_kong(options, kong, connect_to)
-        loaded = load(options.paths, options)
+        loaded = replace(load(options.paths, options), settings=settings)
         check_control(options)
     except (NoBundleFound, ValueError) as error:
         print(f"apiproxy serve: {error}", file=sys.stderr)
@@ -137,6 +141,7 @@ async def serve(
             TestData(),
             store,
             connect_to=connect_to,
+            settings=loaded.settings,
             records=records,
             outgoing=recorder.outgoing if recorder is not None else None,
         )

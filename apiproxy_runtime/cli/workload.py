@@ -13,14 +13,17 @@ from apiproxy_runtime.bundle.model import Bundle
 from apiproxy_runtime.bundle.reader import read_bundle
 from apiproxy_runtime.bundle.testdata import TestData, read_test_data
 from apiproxy_runtime.bundle.workspace import Workspace, find_workspace
+from apiproxy_runtime.policy.registry import all_settings
+from apiproxy_runtime.policy.setting import parse_settings
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """Everything that was read. `bundles` may be incomplete when `findings` holds errors.
 
-    folders  where each of several bundles lies, by kind and name with a slash between: findings name it, so that one
-             can tell the bundles apart. Empty for one bundle alone.
+    folders   where each of several bundles lies, by kind and name with a slash between: findings name it, so that one
+              can tell the bundles apart. Empty for one bundle alone.
+    settings  what `--setting` says to policies
     """
 
     bundles: tuple[Bundle, ...]
@@ -29,6 +32,15 @@ class Loaded:
     findings: Findings
     workspace: Workspace | None = None
     folders: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+def read_settings(options: argparse.Namespace) -> dict[str, str]:
+    """What `--setting` says to policies. Raises ValueError with a sentence for the command line."""
+    if not options.setting:
+        return {}
+    # asks every policy that is installed, which takes longer than most commands do
+    return parse_settings(options.setting, all_settings().values())
 
 
 def load(paths: list[Path], options: argparse.Namespace) -> Loaded:

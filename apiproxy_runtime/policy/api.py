@@ -93,6 +93,7 @@ from apiproxy_runtime.policy.kinds import (
     one_of,
 )
 from apiproxy_runtime.policy.policy import Policy, StepFunction, fault_table
+from apiproxy_runtime.policy.setting import Setting
 from apiproxy_runtime.policy.site import (
     Predicate,
     Render,
@@ -207,6 +208,7 @@ __all__ = [
     "RpcTarget",
     "SSLInfo",
     "Services",
+    "Setting",
     "Setter",
     "SharedFlowRunner",
     "Site",

@@ -13,6 +13,7 @@ from apiproxy_runtime.message.fault import Fault, FaultKind
 from apiproxy_runtime.policy.declaration import COMMON_IGNORED, Element, attribute
 from apiproxy_runtime.policy.events import EventKind
 from apiproxy_runtime.policy.kinds import BOOLEAN
+from apiproxy_runtime.policy.setting import Setting
 
 if TYPE_CHECKING:
     from apiproxy_runtime.policy.site import Site
@@ -46,6 +47,7 @@ class Policy(Element):
     deploy_errors  what Apigee refuses at deploy time: error name → message with {placeholders}
     variables      the flow variables it sets: name with {policy} → meaning
     events         what it tells to event hooks; `Site.emitter` makes what emits one
+    settings       what `--setting` may tell it; `Site.setting` reads one
     example        a small complete XML, shown by `apiproxy explain` and tested
     """
 
@@ -58,6 +60,7 @@ class Policy(Element):
     deploy_errors: ClassVar[dict[str, str]] = {}
     variables: ClassVar[dict[str, str]] = {}
     events: ClassVar[tuple[EventKind, ...]] = ()
+    settings: ClassVar[tuple[Setting, ...]] = ()
     example: ClassVar[str] = ""
     ignored: ClassVar[tuple[str, ...]] = COMMON_IGNORED
 

@@ -16,6 +16,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from apiproxy_runtime.policy.policy import Policy
+from apiproxy_runtime.policy.setting import Setting
 
 GROUP = "apiproxy_runtime.policies"
 
@@ -37,6 +38,12 @@ def all_policies() -> list[type[Policy]]:
     names = {name for names in _modules().values() for name in names} | set(_unnamed_modules())
     found = {policy.tag: policy for name in sorted(names) for policy in _policies_of(name)}
     return [found[tag] for tag in sorted(found)]
+
+
+def all_settings() -> dict[str, Setting]:
+    """What `--setting` may tell the policies installed, by name, in order of the names."""
+    found = {setting.name: setting for policy in all_policies() for setting in policy.settings}
+    return dict(sorted(found.items()))
 
 
 @lru_cache(1)

@@ -33,6 +33,7 @@ from apiproxy_runtime.message.variables import Getter, Setter
 from apiproxy_runtime.policy.declaration import Value
 from apiproxy_runtime.policy.egress import Egress, HTTPTarget, LocalTarget, Rpc, RpcTarget
 from apiproxy_runtime.policy.events import Emitter, EventKind, Events
+from apiproxy_runtime.policy.setting import Setting
 from apiproxy_runtime.state.catalog import Catalog
 from apiproxy_runtime.state.kvm import KeyValueMaps
 from apiproxy_runtime.state.records import Records
@@ -84,7 +85,7 @@ class Services:
     shared_flow  finds a deployed shared flow by name when a request needs it (it may be deployed later)
     records      takes what policies report to the platform (logs, analytics, published messages)
     spawn        starts work that nobody waits for; a graceful stop lets it finish
-    settings     what the command line or a configuration file says to policies, by name
+    settings     what the command line says to policies, by name; see `Policy.settings`
     preparing    what compiled policies want done once their bundle is accepted (initial entries of key value maps);
                  whoever deploys does it then, so that a refused bundle leaves no trace in the store
     closing      what is done when the runtime ends, the last first; see `on_close`
@@ -178,6 +179,10 @@ class Site:
             kind, _, name = url.strip().partition("://")
             found = self.environment.resources.get((kind, name))
         return found
+
+    def setting(self, setting: Setting) -> Any:
+        """What the command line says of a setting, else its default."""
+        return setting.value(self.services.settings)
 
     def emitter(self, kind: EventKind) -> Emitter:
         """What emits an event of the policy; false while nobody listens to it."""

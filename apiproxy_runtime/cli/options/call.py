@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from apiproxy_runtime.cli.options.command import Command, add_environment
+from apiproxy_runtime.cli.options.command import Command, add_environment, add_setting
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +32,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--connect-to", action="append", default=[], metavar="HOST[:PORT]=URL", help="as for apiproxy serve"
     )
+    add_setting(parser)
     add_environment(parser)
 
 

@@ -39,6 +39,18 @@ def add_environment(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_setting(parser: argparse.ArgumentParser) -> None:
+    """What is said to all policies of a kind."""
+    parser.add_argument(
+        "--setting",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="tell all policies that heed it, such as jwt.claim-faults=InvalidClaim (repeatable; an unknown NAME "
+        "lists those there are)",
+    )
+
+
 def add_masking(parser: argparse.ArgumentParser) -> None:
     """The options that say what of a recording is replaced by pseudonyms."""
     parser.add_argument("--overwrite", action="store_true", help="replace a recording that exists")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from apiproxy_runtime.cli.options.command import Command, add_environment, add_masking, add_paths
+from apiproxy_runtime.cli.options.command import Command, add_environment, add_masking, add_paths, add_setting
 
 #: Where the Apigee emulator has its control API.
 DEFAULT_CONTROL_PORT = 8080
@@ -47,6 +47,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
         metavar="HOST[:PORT]=URL",
         help="send every outgoing call for HOST there; the Host header is kept (repeatable)",
     )
+    add_setting(parser)
     parser.add_argument(
         "--state",
         default="sqlite:.apiproxy/state.db",

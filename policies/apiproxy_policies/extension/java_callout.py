@@ -6,12 +6,14 @@ import logging
 from typing import TYPE_CHECKING
 
 from apiproxy_runtime.policy.api import (
+    MILLISECONDS,
     PAYLOAD,
     Element,
     Fault,
     Message,
     MessageContext,
     Policy,
+    Setting,
     Site,
     StepFunction,
     attribute,
@@ -31,7 +33,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger("apiproxy.java")
 
 #: As long as a target may take; Apigee documents no limit.
-TIME_LIMIT_MS = 55000
+TIME_LIMIT = Setting(
+    "javacallout.timeout.millis",
+    MILLISECONDS,
+    "55000",
+    "how long a callout may take, in milliseconds",
+)
 _WITH_PROPERTIES, _PLAIN = "(Ljava/util/Map;)V", "()V"
 
 
@@ -91,6 +98,7 @@ class JavaCallout(Policy):
         "InvalidJar": "{reason}.",
         "JavaMissing": "Java callouts need Java 11 or newer: {reason}.",
     }
+    settings = (TIME_LIMIT,)
     variables = {"javacallout.{policy}.failed": "whether the callout failed"}
     example = """
 <JavaCallout name="Java-Greet">
@@ -133,7 +141,7 @@ class JavaCallout(Policy):
         jars = jars_of(host, site.bundle, lambda: _read_jars(site))
         if not self._check_class(site, jars):
             return lambda ctx: None
-        limit = int(site.services.settings.get("javacallout.timeout.millis", TIME_LIMIT_MS))
+        limit = site.setting(TIME_LIMIT)
         program = JavaProgram(host, jars, self.class_name, self._settings(), limit)
 
         async def java_callout(ctx: MessageContext) -> None:

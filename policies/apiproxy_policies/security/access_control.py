@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from apiproxy_policies.profile import PROFILE
 from apiproxy_runtime.policy.api import (
     BOOLEAN,
     PAYLOAD,
@@ -72,6 +73,7 @@ class AccessControl(Policy):
         "InvalidIPv6Address": "AccessControl[{policy}]: Invalid IPv6 address {address}",
         "InvalidRulePattern": "AccessControl[{policy}]: Invalid rule pattern {address}/{mask}",
     }
+    settings = (PROFILE,)
     example = """
 <AccessControl name="AC-Office">
   <IPRules noRuleMatchAction="DENY">
@@ -99,9 +101,7 @@ class AccessControl(Policy):
         otherwise = self.rules is None or self.rules.no_match_action == "ALLOW"
         variable, based_on = self.client_ip_variable, self.based_on
         get = site.getter(variable) if variable else None
-        use_true_client = not self.ignore_true_client_ip and "apigee" in site.services.settings.get(
-            "profile", ""
-        )
+        use_true_client = not self.ignore_true_client_ip and site.setting(PROFILE) == "apigee"
 
         def allows(ctx: MessageContext, address: Address) -> bool:
             for allow, tests in compiled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apiproxy_policies.profile import PROFILE
 from apiproxy_policies.security.oauth.attributes import Attribute, Attributes
 from apiproxy_policies.security.oauth.authorize import compile_authorization_code, compile_implicit
 from apiproxy_policies.security.oauth.elements import (
@@ -82,6 +83,7 @@ class OAuthV2(Policy):
         "{operation}",
         "TokenValueRequired": "OAuthV2 {policy}: a Token needs the name of a variable",
     }
+    settings = (PROFILE,)
     variables = {
         "oauthv2accesstoken.{policy}.access_token": "after a token was issued; also token_type, expires_in (seconds), "
         "issued_at, scope, client_id, status, refresh_token, refresh_token_expires_in, refresh_token_issued_at, "

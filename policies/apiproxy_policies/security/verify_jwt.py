@@ -49,11 +49,13 @@ from apiproxy_runtime.policy.api import (
     BOOLEAN,
     Fault,
     MessageContext,
+    Setting,
     Site,
     StepFunction,
     Value,
     child,
     nested,
+    one_of,
     one_of,
     text_of,
     then,
@@ -66,6 +68,15 @@ if TYPE_CHECKING:
 Open = Callable[[Token, "Key"], bytes]
 #: Raises Refused when the claims are not as they should be.
 Check = Callable[[MessageContext, Mapping[str, Any]], None]
+
+
+CLAIM_FAULTS = Setting(
+    "jwt.claim-faults",
+    one_of("specific", "InvalidClaim"),
+    "specific",
+    "the fault of a wrong subject, issuer or audience: `specific` for one of its own each (`JwtSubjectMismatch` and so "
+    "on), `InvalidClaim` for that one, as older releases raise",
+)
 
 
 class VerifyJWT(TokenPolicy):
@@ -87,6 +98,7 @@ class VerifyJWT(TokenPolicy):
     docs = "https://cloud.google.com/apigee/docs/api-platform/reference/policies/verify-jwt-policy"
     faults = JWT_FAULTS
     deploy_errors = JWT_DEPLOY_ERRORS
+    settings = (CLAIM_FAULTS,)
     variables = {
         **{
             f"jwt.{{policy}}.{name}": meaning
@@ -163,7 +175,7 @@ class VerifyJWT(TokenPolicy):
         if len({algorithm.family for algorithm in self.algorithm}) > 1:
             names = ", ".join(algorithm.name for algorithm in self.algorithm)
             site.error(
-                self.node,
+                self.place("Algorithm"),
                 "InvalidFamiliesForAlgorithm",
                 "Name algorithms of one family, as RS256,RS384.",
                 value=names,
@@ -298,7 +310,7 @@ class VerifyJWT(TokenPolicy):
 
     def _claims_check(self, site: Site) -> Check:
         lenient = self.lenient
-        older = site.services.settings.get("jwt.claim-faults") == "InvalidClaim"
+        older = site.setting(CLAIM_FAULTS) == "InvalidClaim"
         named: list[tuple[str, str, Callable[[MessageContext], Any]]] = []
         for claim, value, refusal in (
             ("sub", self.subject, "JwtSubjectMismatch"),

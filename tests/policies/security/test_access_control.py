@@ -61,6 +61,24 @@ async def test_which_forwarded_addresses_count(based_on: str, expected: bool) ->
     assert await allowed(xml, "10.0.0.1, 10.0.0.2") is expected
 
 
+@pytest.mark.parametrize(
+    ("profile", "extra", "heeded"),
+    [
+        ("apigee", "", True),
+        ("apigee", "<IgnoreTrueClientIPHeader>true</IgnoreTrueClientIPHeader>", False),
+        ("apigeex", "", False),
+    ],
+)
+async def test_on_edge_the_header_true_client_ip_counts(profile: str, extra: str, heeded: bool) -> None:
+    ctx = context(request=request(headers={"True-Client-IP": "10.0.0.9", "X-Forwarded-For": "10.0.0.1"}))
+    xml = policy(rule("DENY", "10.0.0.9"), "ALLOW", extra)
+    step = compile_policy(xml, settings={"profile": profile})
+    if heeded:
+        assert (await fault_of(step, ctx)).text == "Access Denied for client ip : 10.0.0.9"
+    else:
+        await run(step, ctx)
+
+
 async def test_without_the_header_the_peer_counts() -> None:
     assert await allowed(policy(rule("ALLOW", "127.0.0.1")), None)
 

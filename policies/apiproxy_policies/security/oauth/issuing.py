@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from apiproxy_policies.profile import PROFILE
 from apiproxy_policies.security.oauth.attributes import compile_attributes
 from apiproxy_policies.security.oauth.client import external
 from apiproxy_policies.security.oauth.issue import (
@@ -32,7 +33,7 @@ class Issuing:
     """What all operations that issue tokens have in common, compiled for one policy."""
 
     def __init__(self, policy: OAuthV2, site: Site, refuse: Refuse, present: Present | None = None) -> None:
-        edge = site.services.settings.get("profile") == "apigee"
+        edge = site.setting(PROFILE) == "apigee"
         longest = 0 if edge else LONGEST_REFRESH_LIFETIME
         self.policy = policy
         self.refuse = refuse
