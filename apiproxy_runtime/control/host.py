@@ -108,15 +108,22 @@ class Host:
             yield draft
             await self._apply(draft, findings or Findings())
 
+    @asynccontextmanager
+    async def trial(self) -> AsyncIterator[Organization]:
+        """As `change`, but the edited copy is only compiled, in this process, and then forgotten.
+
+        Raises DeployError for what `change` would refuse. No subscriber is told.
+        """
+        async with self._lock:
+            draft = self.organization.copy()
+            yield draft
+            await self.here.prepare(_plan(draft, _changed(self.organization, draft)))
+            await self.here.abort()
+
     async def _apply(self, draft: Organization, findings: Findings) -> None:
         before = self.organization
         changed = _changed(before, draft)
-        plan = Plan(
-            draft.name,
-            draft.documents,
-            tuple(draft.environments.values()),
-            frozenset(name for name, state in draft.environments.items() if name in changed),
-        )
+        plan = _plan(draft, changed)
         same_order = list(before.environments) == list(draft.environments)
         if changed or not same_order or draft.documents != before.documents:
             try:
@@ -326,6 +333,15 @@ class Host:
                     told(event)
                 except Exception:
                     logger.exception("A subscriber of deploys failed")
+
+
+def _plan(draft: Organization, changed: set[str]) -> Plan:
+    return Plan(
+        draft.name,
+        draft.documents,
+        tuple(draft.environments.values()),
+        frozenset(name for name in draft.environments if name in changed),
+    )
 
 
 def _changed(before: Organization, after: Organization) -> set[str]:

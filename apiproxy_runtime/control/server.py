@@ -11,12 +11,13 @@ from aiohttp import web
 from apiproxy_runtime.control.emulator import routes as emulator
 from apiproxy_runtime.control.guard import MAX_UPLOAD, guard, harden
 from apiproxy_runtime.control.host import Host
+from apiproxy_runtime.control.management import routes as management
 from apiproxy_runtime.control.page import routes as page
 from apiproxy_runtime.control.trace import routes as trace
 
 #: An area of the control port makes its routes for a host. Where paths meet, the first area has them.
 Area = Callable[[Host], list[web.RouteDef]]
-AREAS: tuple[Area, ...] = (emulator.routes, trace.routes, page.routes)
+AREAS: tuple[Area, ...] = (emulator.routes, trace.routes, management.routes, page.routes)
 
 
 def make_application(
