@@ -56,7 +56,6 @@ from apiproxy_runtime.policy.api import (
     child,
     nested,
     one_of,
-    one_of,
     text_of,
     then,
 )
