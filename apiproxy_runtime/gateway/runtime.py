@@ -279,13 +279,15 @@ class Runtime:
         if before is None:
             return None
         findings = Findings()
-        # a part of what is deployed already: it prepares nothing in the store
-        services = replace(self.services, preparing=[])
+        # the services of before and no copy: what replaces their catalog reaches these programs too
+        services = self.services
         flows, proxies = before
         again = (
             tuple(compile_shared_flow(flow.bundle, services, findings, observed=observed) for flow in flows),
             tuple(compile_proxy(proxy.bundle, services, findings, observed=observed) for proxy in proxies),
         )
+        # a part of what is deployed already: there is nothing to prepare in the store
+        services.preparing.clear()
         if findings.ok:
             return again
         # what the bundles rest on has changed since; what serves goes on, and tells of fewer variables

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from apiproxy_runtime.control.trace import session as limits
-from tests.control.house import ControlHouse, control_house, says, workspace
+from tests.control.house import ControlHouse, archive, control_house, says, workspace
 
 
 async def begin(home: ControlHouse, proxy: str = "hello") -> str:
@@ -93,3 +93,31 @@ async def test_a_session_goes_on_over_a_deploy() -> None:
         first, second = await filled(home, session, 2)
         assert "again" in str(second)
         assert "again" not in str(first)
+
+
+async def test_test_data_that_comes_while_a_session_runs_counts_before_and_after_its_end() -> None:
+    """The programs of a session are compiled apart from those that serve without one."""
+    guarded = says(
+        "hello", "hi", V="<VerifyAPIKey name='V'><APIKey ref='request.queryparam.k'/></VerifyAPIKey>"
+    )
+
+    def apps(key: str) -> bytes:
+        app = {"name": "a", "developerEmail": "a@b.c", "apiProducts": ["p"]}
+        return archive(
+            {
+                "products.json": [{"name": "p", "proxies": ["hello"], "apiResources": ["/**"]}],
+                "developers.json": [{"email": "a@b.c"}],
+                "developerapps.json": [{**app, "credentials": [{"consumerKey": key, "consumerSecret": "s"}]}],
+            }
+        )
+
+    async with control_house() as home:
+        await home.deploy(workspace({"hello": guarded}))
+        session = await begin(home)
+        await home.ask("POST", "/v1/emulator/setup/tests", data=apps("one"))
+        assert (await home.call("/hello/x?k=one")).status == 200
+        await home.deploy(workspace({"hello": guarded}))
+        await home.ask("DELETE", f"/v1/emulator/trace?sessionid={session}")
+        await home.ask("POST", "/v1/emulator/setup/tests", data=apps("two"))
+        assert (await home.call("/hello/x?k=two")).status == 200
+        assert (await home.call("/hello/x?k=one")).status == 401
