@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,6 +23,9 @@ class Share:
 def run_workers(options: argparse.Namespace, work: Callable[[Share], int]) -> int:
     """Fork the workers, pass signals on, and end when all have ended; the worst of their exit codes.
 
+    Workers end when this process does, even if it is killed: what would go on listening would share the port with the
+    next start, and answer with what was deployed before.
+
     Workers share counters and caches through the store, so `--state memory` is refused: each would count alone.
     """
     if options.state == "memory":
@@ -32,12 +36,15 @@ def run_workers(options: argparse.Namespace, work: Callable[[Share], int]) -> in
         return 2
     pairs = [socket.socketpair() for _ in range(options.workers - 1)]
     shares = [Share(tuple(first for first, _ in pairs)), *(Share(leader=second) for _, second in pairs)]
+    ours, theirs = os.pipe()
     children = []
     for share in shares:
         child = os.fork()
         if child == 0:
             code = 1
             try:
+                os.close(theirs)
+                threading.Thread(target=_outlive_nobody, args=(ours,), daemon=True).start()
                 _keep_only(share, pairs)
                 code = work(share)
             finally:
@@ -45,6 +52,7 @@ def run_workers(options: argparse.Namespace, work: Callable[[Share], int]) -> in
                 sys.stderr.flush()
                 os._exit(code)
         children.append(child)
+    os.close(ours)
     _keep_only(Share(), pairs)
 
     def pass_on(number: int, frame: object) -> None:
@@ -62,6 +70,12 @@ def run_workers(options: argparse.Namespace, work: Callable[[Share], int]) -> in
         children.remove(child)
         worst = max(worst, os.waitstatus_to_exitcode(status))
     return worst
+
+
+def _outlive_nobody(parent: int) -> None:
+    """Stop this process once nobody has the other end of a pipe open any more."""
+    os.read(parent, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _keep_only(share: Share, pairs: list[tuple[socket.socket, socket.socket]]) -> None:

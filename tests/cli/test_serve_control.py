@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -188,3 +189,20 @@ def test_a_worker_that_was_killed_holds_up_no_deploy(tmp_path: Path) -> None:
         os.kill(int(workers[-1]), signal.SIGKILL)
         assert running.deploy(workspace({"hello": says("hello", "hi")}))[0] == 200
         assert {request(f"http://127.0.0.1:{port}/hello")[1] for _ in range(30)} == {"hi"}
+
+
+def test_workers_end_with_the_process_that_was_started_even_when_it_is_killed(tmp_path: Path) -> None:
+    """What would be left listening would answer beside the next start, with what was deployed before."""
+    port = free_port()
+    with serving("--workers", "2", "--port", str(port), cwd=tmp_path) as running:
+        running.read_until("Ready: ")
+        running.process.kill()
+        running.process.wait(5)
+        for _ in range(100):
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+            except ConnectionRefusedError:
+                break
+            time.sleep(0.1)
+        else:
+            pytest.fail("a worker goes on listening")
