@@ -29,6 +29,7 @@ def run(options: argparse.Namespace) -> int:
         edition=options.edition,
         callouts=options.callouts,
         vault_keys=options.vault_keys,
+        let_pass=options.let_pass,
     )
     try:
         if options.output is None:

@@ -36,6 +36,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write references to a vault in place of the API keys of the test data",
     )
+    parser.add_argument(
+        "--let-pass",
+        action="store_true",
+        help="leave routes open where a policy that keeps callers out has no counterpart (default: they answer 503)",
+    )
 
 
 COMMAND = Command(

@@ -13,6 +13,7 @@ from apiproxy_runtime.kong.convert.cells import Cell, decide
 from apiproxy_runtime.kong.convert.consumers import at, tag
 from apiproxy_runtime.kong.convert.emit import emit
 from apiproxy_runtime.kong.convert.flows import Conditional, Placed
+from apiproxy_runtime.kong.convert.gates import Gate, gate_of, refusal
 from apiproxy_runtime.kong.convert.merge import merge
 from apiproxy_runtime.kong.convert.outcome import Attachment, Config, Outcome, Plugin, Row
 from apiproxy_runtime.kong.convert.registry import canonical, outcome_of
@@ -51,6 +52,8 @@ class Assembly:
     ended       whether a policy answers before the target is called
     fixed_path  whether the path behind the base path is left out (target.copy.pathsuffix)
     incomplete  whether anything that Apigee does for a request or its answer is lost
+    gates       the steps that keep callers out and became no plugin
+    calls       the steps that keep callers out by the plugin of that name
     """
 
     cell: Cell | None = None
@@ -59,6 +62,8 @@ class Assembly:
     ended: bool = False
     fixed_path: bool = False
     incomplete: bool = False
+    gates: list[Gate] = field(default_factory=list)
+    calls: dict[str, Gate] = field(default_factory=dict)
 
 
 def assemble(endpoint: Endpoint, cell: Cell, fixed: Mapping[str, str]) -> Assembly:
@@ -177,11 +182,31 @@ def _step(
     if not placed_any:
         assembly.todos += [note for note in notes if note not in assembly.todos]
     assembly.incomplete |= bool(lost) and step.phase != "client"
+    gate = gate_of(step, policy, outcome, certain=not unknown)
+    if gate is not None and not kong:
+        assembly.gates.append(gate)
+    elif gate is not None:
+        assembly.calls |= dict.fromkeys(
+            (plugin.name for plugin in outcome.plugins if plugin.name in GLOBAL_ONLY), gate
+        )
     if keep and step.phase == "request":
         assembly.ended |= any(plugin.name == "request-termination" for plugin in outcome.plugins)
     if not unknown and outcome.variables.get("target.copy.pathsuffix") == "false":
         assembly.fixed_path = True
     _record(policy, outcome, step, lost, kong, endpoint)
+
+
+def close(assembly: Assembly) -> None:
+    """Refuse everybody where a step that keeps callers out became no plugin, unless the route refuses anyway."""
+    present = assembly.instances.get("request-termination")
+    config = present.plugin.config if present is not None else {}
+    if not assembly.gates or config.get("status_code", 200) >= 400:
+        return
+    refuses, note = refusal(assembly.gates, config if present is not None else None)
+    policies = list(dict.fromkeys(gate.policy.name for gate in assembly.gates))
+    assembly.instances["request-termination"] = Instance(
+        Plugin("request-termination", refuses), policies, [note]
+    )
 
 
 def _default(conditional: Conditional, outcome: Outcome) -> Outcome | None:

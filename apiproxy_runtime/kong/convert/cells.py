@@ -21,13 +21,17 @@ MOST = 48
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """`flow` None is the requests that no conditional flow takes; `facts` are conditions whose truth is known."""
+    """`flow` None is the requests that no conditional flow takes; `facts` are conditions whose truth is known.
+
+    unasked  flows that would come first, if a condition held that no route can ask
+    """
 
     matcher: Matcher
     flow: Flow | None = None
     rule: RouteRule | None = None
     label: tuple[str, ...] = ()
     facts: dict[str, bool] = field(default_factory=dict)
+    unasked: tuple[Flow, ...] = ()
 
     def narrowed(self, matcher: Matcher) -> Cell | None:
         """The part of the cell that fits the matcher. Raises Inexpressible."""

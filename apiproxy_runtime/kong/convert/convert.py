@@ -44,10 +44,11 @@ def convert(
     edition: Edition = "oss",
     callouts: Callouts = "global",
     vault_keys: bool = False,
+    let_pass: bool = False,
 ) -> Converted:
     """Convert the API proxies among the bundles; shared flows are put in where they are called."""
     shared = {bundle.name: bundle for bundle in bundles if bundle.kind == "sharedflowbundle"}
-    landscape = Landscape(environment, test_data, shared, edition, callouts, vault_keys)
+    landscape = Landscape(environment, test_data, shared, edition, callouts, vault_keys, let_pass)
     document = Draft(landscape)
     for bundle in bundles:
         if bundle.kind == "apiproxy":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from apiproxy_runtime.bundle.model import Bundle, FaultRule, ProxyEndpoint
-from apiproxy_runtime.kong.convert.assemble import GLOBAL_ONLY, Assembly, Instance, assemble
+from apiproxy_runtime.kong.convert.assemble import GLOBAL_ONLY, Assembly, Instance, assemble, close
 from apiproxy_runtime.kong.convert.cells import Cell
 from apiproxy_runtime.kong.convert.consumers import at, tag
 from apiproxy_runtime.kong.convert.draft import Draft, RouteDraft, ServiceDraft
@@ -48,6 +48,8 @@ def draft_endpoint(bundle: Bundle, proxy: ProxyEndpoint, document: Draft) -> Non
             _transform(assembly, service.target.path)
         elif service is not None and cell.matcher.path is not None and not assembly.ended:
             _rewrite(proxy, cell, service.target.path, assembly)
+        if not document.landscape.let_pass:
+            close(assembly)
         made.append(route)
         everywhere = GLOBAL_ONLY if document.landscape.callouts == "global" else frozenset[str]()
         for name_ in sorted(everywhere & set(assembly.instances)):

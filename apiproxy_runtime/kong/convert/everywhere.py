@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from apiproxy_runtime.kong.convert.assemble import GLOBAL_ONLY, Instance
+from apiproxy_runtime.kong.convert.assemble import GLOBAL_ONLY, Instance, close
 from apiproxy_runtime.kong.convert.draft import Draft, RouteDraft
 from apiproxy_runtime.kong.convert.emit import Note, Noted, Tree, emit
-from apiproxy_runtime.kong.convert.outcome import Plugin
 
 
 def everywhere(document: Draft) -> list[Tree]:
     """The callouts: their schemas know no routes, so that one of each is for all requests of the node.
 
     One that Apigee calls on some routes only is written all the same when it only reads (GET, HEAD); one that may
-    change something is switched off, and where it was an ExternalCallout its routes refuse until somebody decides.
+    change something is switched off, and where a failed call keeps callers out its routes refuse until somebody decides.
     """
     total = sum(len(service.routes) for service in document.services.values()) + len(document.loose)
     items: list[Tree] = []
@@ -33,7 +32,7 @@ def everywhere(document: Draft) -> list[Tree]:
                 items += [
                     Note(note) for note in (*instance.notes, text + emit(instance.fields(proxy)).rstrip())
                 ]
-                _refuse(name, uses)
+                _refuse(name, uses, document)
                 continue
             written = True
             notes = list(instance.notes)
@@ -44,15 +43,15 @@ def everywhere(document: Draft) -> list[Tree]:
                 else:
                     instance.plugin = replace(instance.plugin, enabled=False)
                     notes.append(text + "it is switched OFF, for it may change something on the other routes")
-                    _refuse(name, uses)
+                    _refuse(name, uses, document)
             items.append(Noted(instance.fields(proxy), tuple(notes)))
     return items
 
 
-def _refuse(name: str, uses: list[tuple[Instance, RouteDraft, str]]) -> None:
-    """An ExternalCallout often decides who may pass: without it nobody does."""
-    for instance, route, _ in uses if name == "external-callout" else ():
-        plugin = Plugin(
-            "request-termination", {"status_code": 503, "message": f"{instance.policies[0]} is not converted"}
-        )
-        route.assembly.instances["request-termination"] = Instance(plugin, list(instance.policies))
+def _refuse(name: str, uses: list[tuple[Instance, RouteDraft, str]], document: Draft) -> None:
+    """A call whose failure keeps callers out often decides who may pass: without it nobody does."""
+    for _, route, _ in uses:
+        gate = route.assembly.calls.get(name)
+        if gate is not None and not document.landscape.let_pass:
+            route.assembly.gates.append(gate)
+            close(route.assembly)

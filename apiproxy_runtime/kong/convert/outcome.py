@@ -57,7 +57,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Landscape:
-    """What stands around the bundle: environment, test data, shared flows by name, and how to convert."""
+    """What stands around the bundle: environment, test data, shared flows by name, and how to convert.
+
+    let_pass  whether routes that lost a step that keeps callers out stay open
+    """
 
     environment: Environment
     test_data: TestData
@@ -65,6 +68,7 @@ class Landscape:
     edition: Edition = "oss"
     callouts: Callouts = "global"
     vault_keys: bool = False
+    let_pass: bool = False
 
 
 @dataclass(frozen=True, slots=True)

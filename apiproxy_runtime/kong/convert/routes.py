@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from apiproxy_runtime.bundle.finding import Placed as Place
 from apiproxy_runtime.bundle.model import Bundle, Flow, ProxyEndpoint, RouteRule
@@ -11,7 +11,7 @@ from apiproxy_runtime.expression.condition.nodes import Node, Not
 from apiproxy_runtime.kong.convert.cells import MOST, Cell, decide, divide, outranks
 from apiproxy_runtime.kong.convert.condition import NotRoutable, matchers, read_condition, text_of
 from apiproxy_runtime.kong.convert.consumers import groups_for
-from apiproxy_runtime.kong.convert.flows import Conditional, Placed, hook, placed
+from apiproxy_runtime.kong.convert.flows import Conditional, Placed, hook, placed, under
 from apiproxy_runtime.kong.convert.matcher import Inexpressible, Matcher
 from apiproxy_runtime.kong.convert.outcome import Landscape, Row, Verdict
 
@@ -57,10 +57,11 @@ class Endpoint:
     def _flows(self) -> list[Cell]:
         base = self.proxy.base_path
         cells: list[Cell] = []
+        unasked: tuple[Flow, ...] = ()
         for flow in self.proxy.flows:
             condition = flow.condition
             if condition is None or not condition.text:
-                cells.append(Cell(Matcher(), flow, label=(flow.name,)))
+                cells.append(Cell(Matcher(), flow, label=(flow.name,), unasked=unasked))
                 return cells
             node = read_condition(condition.text)
             try:
@@ -77,10 +78,13 @@ class Endpoint:
                     if flow.request or flow.response
                     else (),
                 )
+                unasked = (*unasked, flow)
                 continue
             facts = {text_of(node): True} if node is not None else {}
-            cells += [Cell(matcher, flow, label=(flow.name,), facts=facts) for matcher in found]
-        return [*cells, Cell(Matcher())]
+            cells += [
+                Cell(matcher, flow, label=(flow.name,), facts=facts, unasked=unasked) for matcher in found
+            ]
+        return [*cells, Cell(Matcher(), unasked=unasked)]
 
     def _rules(self, cell: Cell) -> Iterator[Cell]:
         """The cell divided by the route rules; without any that fits it keeps none."""
@@ -98,7 +102,7 @@ class Endpoint:
         yield from waiting
 
     def _by_rule(self, cell: Cell, rule: RouteRule, node: Node | None) -> tuple[list[Cell], list[Cell]]:
-        taken = Cell(cell.matcher, cell.flow, rule, cell.label, cell.facts)
+        taken = replace(cell, rule=rule)
         if rule.condition is None or not rule.condition.text:
             return [taken], []
         known = decide(node, cell, self.proxy.base_path) if node is not None else None
@@ -119,11 +123,7 @@ class Endpoint:
             return [], [cell]
         key = text_of(node)
         return (
-            [
-                Cell(part.matcher, part.flow, rule, part.label, part.facts)
-                for part in parts
-                if part.facts[key]
-            ],
+            [replace(part, rule=rule) for part in parts if part.facts[key]],
             [part for part in parts if not part.facts[key]],
         )
 
@@ -174,7 +174,10 @@ class Endpoint:
         target = self.bundle.targets.get(cell.rule.target_endpoint or "") if cell.rule is not None else None
         own = [cell.flow] if cell.flow is not None else []
         found: list[Placed] = [*hook("PreProxyFlowHook", "request", landscape)]
-        for flow in (proxy.pre_flow, *own, proxy.post_flow):
+        found += placed(proxy.pre_flow.request, self.bundle, "request", landscape)
+        for flow in cell.unasked:
+            found += placed(flow.request, self.bundle, "request", landscape, under((), flow.condition))
+        for flow in (*own, proxy.post_flow):
             found += placed(flow.request, self.bundle, "request", landscape)
         if cell.rule is None or cell.rule.target_endpoint or cell.rule.url:
             found += hook("PreTargetFlowHook", "request", landscape)
@@ -188,7 +191,10 @@ class Endpoint:
                 found += placed(flow.response, self.bundle, "response", landscape, conditions)
             found += placed(target.post_flow.response, self.bundle, "response", landscape)
         found += hook("PostTargetFlowHook", "response", landscape)
-        for flow in (proxy.pre_flow, *own, proxy.post_flow):
+        found += placed(proxy.pre_flow.response, self.bundle, "response", landscape)
+        for flow in cell.unasked:
+            found += placed(flow.response, self.bundle, "response", landscape, under((), flow.condition))
+        for flow in (*own, proxy.post_flow):
             found += placed(flow.response, self.bundle, "response", landscape)
         found += hook("PostProxyFlowHook", "response", landscape)
         if proxy.post_client_flow is not None:
