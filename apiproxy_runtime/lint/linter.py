@@ -7,7 +7,7 @@ What a deploy would say has the rule id `deploy/NAME`, with Apigee's name of the
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePath
@@ -20,6 +20,7 @@ from apiproxy_runtime.lint.parts import EndpointFile, PolicyFile, RawFile
 from apiproxy_runtime.lint.result import ERROR, WARNING, FileResult, Problem, TrailStep
 from apiproxy_runtime.lint.rule import Match, Rule
 from apiproxy_runtime.lint.suppress import suppressions
+from apiproxy_runtime.policy.registry import find_policy
 
 DEPLOY = "deploy"
 
@@ -59,14 +60,10 @@ def make_rules(classes: Iterable[type[Rule]], config: Config) -> list[Rule]:
 def lint_bundle(bundle: LintBundle, rules: Sequence[Rule], config: Config) -> list[FileResult]:
     """The files of one bundle in the order manifest, endpoints, policies, resources, rest, with their problems."""
     found: dict[str, list[Problem]] = {}
-    superseded: set[tuple[str, int, str]] = set()
     for rule in rules:
         for file, problem in _problems(rule, bundle, config):
             found.setdefault(file, []).append(problem)
-            superseded.update((file, problem.line, name) for name in rule.supersedes)
-    for finding in bundle.findings:
-        if (finding.file, finding.line, finding.name) not in superseded:
-            found.setdefault(finding.file, []).append(deploy_problem(finding, config))
+    _add_findings(found, bundle, rules, config)
     if bundle.failure:
         place = bundle.place
         failure = Problem(
@@ -75,6 +72,35 @@ def lint_bundle(bundle: LintBundle, rules: Sequence[Rule], config: Config) -> li
         found.setdefault(place.file, []).append(failure)
     files = dict.fromkeys((*_ordered(bundle), *found))
     return [_result(bundle, file, found.get(file, []), config) for file in files]
+
+
+def _add_findings(
+    found: dict[str, list[Problem]], bundle: LintBundle, rules: Sequence[Rule], config: Config
+) -> None:
+    """Add what a deploy found, but not what a rule has said on the same line as severely; that gets Apigee's name."""
+    superseding = {rule.id: rule.supersedes for rule in rules if rule.supersedes}
+    said = {
+        (file, problem.line, name): (problems, index)
+        for file, problems in found.items()
+        for index, problem in enumerate(problems)
+        for name in superseding.get(problem.rule, ())
+    }
+    for finding in bundle.findings:
+        told = deploy_problem(finding, config)
+        same = said.get((finding.file, finding.line, finding.name))
+        if same is None or same[0][same[1]].severity < told.severity:
+            found.setdefault(finding.file, []).append(told)
+        elif finding.name in _names_of_apigee(finding, bundle):
+            problems, index = same
+            problem = problems[index]
+            if not problem.message.startswith(f"{finding.name}: "):
+                problems[index] = replace(problem, message=f"{finding.name}: {problem.message}")
+
+
+def _names_of_apigee(finding: Finding, bundle: LintBundle) -> Collection[str]:
+    root = bundle.xml(finding.file) if finding.file in bundle.model.files else None
+    policy = find_policy(root.tag) if isinstance(root, Node) else None
+    return policy.deploy_errors if policy is not None else ()
 
 
 def deploy_problem(finding: Finding, config: Config) -> Problem:

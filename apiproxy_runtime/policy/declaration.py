@@ -198,6 +198,10 @@ class Element:
                 )
         return self
 
+    def place(self, tag: str) -> Node:
+        """Where to report what is wrong with a child: its node, or this element's own where there is none."""
+        return self.node.child(tag) or self.node
+
 
 E = TypeVar("E", bound=Element)
 

@@ -98,10 +98,10 @@ class _Compiler:
                 "Check the element's spelling, or install the package that brings the policy.",
             )
             return
+        before = len(self.findings.errors)
         policy = policy_class.parse(source.node, self.findings)
         policy.name = source.name
         site = self.site.of(policy)
-        before = len(self.findings.errors)
         policy.check(site)
         run = policy.compile(site) if len(self.findings.errors) == before else None
         self.policies[source.name] = (policy, run)

@@ -121,6 +121,7 @@ class MessageLogging(Policy):
     deploy_errors = {
         "InvalidProtocol": "Invalid Protocol: {protocol} for Syslog handler in policy {policy}.",
         "InvalidPort": "Invalid Port: {port} for Syslog handler in policy {policy}.",
+        "FailedToConfigure": "Syslog of MessageLogging {policy} names no host",
         "DestinationMissing": "MessageLogging {policy} needs exactly one of CloudLogging, Syslog and File",
     }
     example = """
@@ -147,13 +148,21 @@ class MessageLogging(Policy):
         if sum(destination is not None for destination in (self.cloud, self.syslog, self.file)) != 1:
             site.error(self.node, "DestinationMissing", "Keep one destination.")
         if self.syslog is not None:
+            if self.syslog.node.child_text("Host", "") == "":
+                site.error(self.syslog.place("Host"), "FailedToConfigure", "Write <Host>.")
             if self.syslog.protocol.upper() not in ("TCP", "UDP"):
                 site.error(
-                    self.syslog.node, "InvalidProtocol", "Write TCP or UDP.", protocol=self.syslog.protocol
+                    self.syslog.place("Protocol"),
+                    "InvalidProtocol",
+                    "Write TCP or UDP.",
+                    protocol=self.syslog.protocol,
                 )
             if not self.syslog.port.isdigit() or not 0 < int(self.syslog.port) < 65536:
                 site.error(
-                    self.syslog.node, "InvalidPort", "Write a port from 1 to 65535.", port=self.syslog.port
+                    self.syslog.place("Port"),
+                    "InvalidPort",
+                    "Write a port from 1 to 65535.",
+                    port=self.syslog.port,
                 )
 
     def compile(self, site: Site) -> StepFunction:

@@ -114,7 +114,7 @@ class MessageValidation(Policy):
         kind = self.resource_url.partition("://")[0]
         if self.resource_url and kind not in ("xsd", "wsdl"):
             site.error(
-                self.node,
+                self.place("ResourceURL"),
                 "InvalidResourceType",
                 "Write xsd://FILE or wsdl://FILE.",
                 type=kind,
@@ -166,7 +166,7 @@ class MessageValidation(Policy):
             schema = compile_wsdl(name, load) if kind == "wsdl" else compile_xsd(name, load)
         except (SchemaError, RecursionError) as error:
             site.error(
-                self.node,
+                self.place("ResourceURL"),
                 "ResourceCompileFailed",
                 f"{error}.",
                 resource=self.resource_url,

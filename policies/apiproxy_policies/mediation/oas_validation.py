@@ -111,13 +111,14 @@ class OASValidation(Policy):
         resource = self.resource
         if "{" in resource:
             return
+        place = self.place("OASResource")
         if not resource.startswith("oas://"):
-            site.error(self.node, "BadResourceURL", "Write oas://FILE.", resource=resource or "(nothing)")
+            site.error(place, "BadResourceURL", "Write oas://FILE.", resource=resource or "(nothing)")
         elif not resource.lower().endswith((".yaml", ".yml", ".json")):
-            site.error(self.node, "BadResourceURL", "Name a .yaml, .yml or .json file.", resource=resource)
+            site.error(place, "BadResourceURL", "Name a .yaml, .yml or .json file.", resource=resource)
         elif site.resource(resource) is None:
             site.error(
-                self.node,
+                place,
                 "ResourceDoesNotExist",
                 "Add the file to the folder resources/oas.",
                 resource=resource,
@@ -223,7 +224,7 @@ class OASValidation(Policy):
 
     def _compile_failed(self, site: Site, error: Exception) -> None:
         site.error(
-            self.node, "ResourceCompileFailed", "Correct the document.", resource=self.resource, reason=error
+            self.place("OASResource"), "ResourceCompileFailed", "Correct the document.", resource=self.resource, reason=error
         )
 
 

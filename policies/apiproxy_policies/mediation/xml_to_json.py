@@ -172,7 +172,7 @@ class XMLToJSON(Policy):
             site.error(self.node, "EitherOptionOrFormat", "Add an empty <Options/>, or a <Format>.")
         elif self.format and self.format.lower() not in FORMATS:
             site.error(
-                self.node,
+                self.place("Format"),
                 "UnknownFormat",
                 "Write xml.com, yahoo, google or badgerFish.",
                 format=self.format,

@@ -112,14 +112,14 @@ class XSL(Policy):
     parameters: Parameters | None = nested("Parameters", Parameters)
 
     def check(self, site: Site) -> None:
-        url = self.resource_url
+        url, place = self.resource_url, self.place("ResourceURL")
         if not url:
-            site.error(self.node, "XSLEmptyResourceUrl", "Name the stylesheet, xsl://FILE.")
+            site.error(place, "XSLEmptyResourceUrl", "Name the stylesheet, xsl://FILE.")
         elif not url.startswith("xsl://"):
-            site.error(self.node, "XSLInvalidResourceType", "Write xsl://FILE.", context=_context(site))
+            site.error(place, "XSLInvalidResourceType", "Write xsl://FILE.", context=_context(site))
         elif site.resource(url) is None:
             site.error(
-                self.node, "ResourceDoesNotExist", "Add the file to the folder resources/xsl.", resource=url
+                place, "ResourceDoesNotExist", "Add the file to the folder resources/xsl.", resource=url
             )
         if (self.output or "") in ("request", "response", "message", "error"):
             site.warning(
@@ -184,7 +184,7 @@ class XSL(Policy):
         except StylesheetError as error:
             place = f" (line {error.line})" if error.line else ""
             site.error(
-                self.node,
+                self.place("ResourceURL"),
                 "XSLCompilationFailed",
                 "Correct the stylesheet.",
                 resource=f"xsl://{error.file}{place}",

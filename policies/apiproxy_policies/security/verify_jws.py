@@ -117,7 +117,7 @@ class VerifyJWS(TokenPolicy):
         if len({algorithm.family for algorithm in self.algorithm}) > 1:
             names = ", ".join(algorithm.name for algorithm in self.algorithm)
             site.error(
-                self.node,
+                self.place("Algorithm"),
                 "InvalidFamiliesForAlgorithm",
                 "Name algorithms of one family, as RS256,RS384.",
                 value=names,

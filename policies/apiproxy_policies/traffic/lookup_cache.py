@@ -80,7 +80,7 @@ class LookupCache(Policy):
     )
 
     def check(self, site: Site) -> None:
-        check_timeout(self.timeout, self.node, site)
+        check_timeout(self.timeout, self.place("CacheLookupTimeoutInSeconds"), site)
 
     def compile(self, site: Site) -> StepFunction:
         cache = open_cache(self.cache_resource, self.node, site)

@@ -213,7 +213,7 @@ class Quota(Policy):
                 start_time(self.start_time)
             except ValueError:
                 cure = "Write it like 2025-01-31 14:30:00."
-                site.error(self.node, "InvalidStartTime", cure, value=self.start_time)
+                site.error(self.place("StartTime"), "InvalidStartTime", cure, value=self.start_time)
             if self.kind != "calendar":
                 self._refuse_start_time(site)
         if self.product is None and (self.interval is None or self.time_unit is None):
@@ -247,9 +247,9 @@ class Quota(Policy):
         cure = 'Remove <StartTime>, or write type="calendar".'
         if self.kind == "flexi":
             message = self.deploy_errors["StartTimeNotSupported"].replace("{type}", "flexi")
-            site.warning(self.node, "StartTimeNotSupported", message, cure)
+            site.warning(self.place("StartTime"), "StartTimeNotSupported", message, cure)
         else:
-            site.error(self.node, "StartTimeNotSupported", cure, type=self.kind or "default")
+            site.error(self.place("StartTime"), "StartTimeNotSupported", cure, type=self.kind or "default")
 
     def _check_asynchronous(self, site: Site) -> None:
         settings = self.asynchronous_configuration

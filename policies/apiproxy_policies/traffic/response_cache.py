@@ -129,7 +129,7 @@ class ResponseCache(Policy):
     )
 
     def check(self, site: Site) -> None:
-        check_timeout(self.timeout, self.node, site)
+        check_timeout(self.timeout, self.place("CacheLookupTimeoutInSeconds"), site)
         for request, response in _paths(site, self.name):
             if request > 1:
                 site.error(self.node, "ResponseCacheStepAttachmentNotAllowedReq", "Keep one of the steps.")

@@ -156,9 +156,9 @@ async def test_a_file_is_written_and_rotated(tmp_path: Path) -> None:
     ("inside", "error"),
     [
         ("", "DestinationMissing"),
-        ("<Syslog><Message>x</Message><Protocol>SCTP</Protocol></Syslog>", "InvalidProtocol"),
-        ("<Syslog><Message>x</Message><Port>zero</Port></Syslog>", "InvalidPort"),
-        ("<Syslog><Message>x</Message><Port>0</Port></Syslog>", "InvalidPort"),
+        ("<Syslog><Message>x</Message><Host>h</Host><Protocol>SCTP</Protocol></Syslog>", "InvalidProtocol"),
+        ("<Syslog><Message>x</Message><Host>h</Host><Port>zero</Port></Syslog>", "InvalidPort"),
+        ("<Syslog><Message>x</Message><Host>h</Host><Port>0</Port></Syslog>", "InvalidPort"),
     ],
 )
 def test_message_logging_deploy_errors(inside: str, error: str) -> None:

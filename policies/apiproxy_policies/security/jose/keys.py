@@ -174,6 +174,9 @@ def _check_public(element: PublicKey, site: Site) -> None:
                 "Write the key, or name the variable in ref.",
                 element=f"PublicKey/{part.node.tag}",
             )
+    value = element.value
+    if value is not None and value.text and value.ref is None and "-----BEGIN" not in value.text:
+        site.error(value.node, "InvalidPublicKeyValue", "Write the key in PEM, or name a variable in ref.")
     if element.id is not None and not (element.id.text or element.id.ref):
         site.error(element.node, "InvalidPublicKeyId", "Write the id of a key, or leave <Id> out.")
 

@@ -131,6 +131,7 @@ JWS_FAULTS = fault_table(
 _KEY_ERRORS = {
     "EmptyElementForKeyConfiguration": "{policy}: <{element}> is empty",
     "InvalidKeyConfiguration": "{policy}: <{element}> has no <Value>",
+    "InvalidPublicKeyValue": "{policy}: <Value> of <PublicKey> is no PEM",
     "InvalidPublicKeyId": "{policy}: <Id> of <PublicKey> is empty",
     "InvalidSecretInConfig": "{policy}: <{element}> holds a secret as text",
     "InvalidVariableNameForSecret": "{policy}: <{element}> takes its secret from {variable}, which does not begin with private.",

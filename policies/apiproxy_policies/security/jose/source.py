@@ -16,7 +16,7 @@ def check_source(node: Node, source: str | None, site: Site) -> None:
     """Report a <Source> that is there and empty."""
     if source is not None and not source:
         site.error(
-            node,
+            node.child("Source") or node,
             "InvalidEmptyElement",
             f"Name a variable, or leave <Source> out for {DEFAULT}.",
             element="Source",
