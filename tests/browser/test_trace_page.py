@@ -245,6 +245,17 @@ async def test_everything_can_be_reached_with_the_keyboard(browser: Browser) -> 
         assert outline != "none"
 
 
+async def test_arrows_begin_at_the_list_where_nothing_has_the_focus(browser: Browser) -> None:
+    async with open_shop() as home, opened(browser, home) as page:
+        await send(home)
+        await expect(page.locator(".transaction")).to_have_count(2)
+        for key, path in (("ArrowDown", "/shop/v1/other"), ("End", "/shop/v1/orders/1")):
+            await page.evaluate("document.activeElement.blur()")
+            await page.keyboard.press(key)
+            await expect(page.locator(".transaction:focus")).to_contain_text(path)
+            await expect(page.locator(".request-line")).to_contain_text(path)
+
+
 async def test_filters_and_search(browser: Browser) -> None:
     async with open_shop() as home, opened(browser, home) as page:
         await send(home)

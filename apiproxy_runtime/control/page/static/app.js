@@ -183,6 +183,10 @@ addEventListener("keydown", (event) => {
     return;
   }
   if (typing) return;
+  if (event.target === document.body && ["ArrowDown", "ArrowUp", "Home", "End"].includes(event.key)) {
+    list.key(event);
+    return;
+  }
   const actions = {
     "/": () => {
       view("list");
