@@ -7,6 +7,7 @@ without a monitor, for five minutes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -104,6 +105,15 @@ class Balance:
         best = max(servers, key=lambda server: server.current)
         best.current -= total
         return best
+
+    def turn(self, number: int) -> None:
+        """Let the servers take turns as if `number` calls had gone before; who is out stays out."""
+        regular = [server for server in self.servers if not server.fallback]
+        for server in regular:
+            server.current = 0.0
+        weights = [server.weight if self.algorithm == "Weighted" else 1 for server in regular]
+        for _ in range(number % (sum(weights) // math.gcd(*weights)) if weights else 0):
+            self._next(regular)
 
     def failed(self, server: ServerState) -> None:
         """Count a failure; the server is taken out when it has had too many."""

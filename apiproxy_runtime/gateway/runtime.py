@@ -143,6 +143,11 @@ class Runtime:
                 self.health.add(connection.health_monitor, shared)
         return target
 
+    def turn(self, number: int) -> None:
+        """Let every load balancer begin as if `number` calls had gone through it."""
+        for balance in self._balances.values():
+            balance.turn(number)
+
     def local(self, connection: LocalTargetConnection, site: Site) -> LocalTarget:
         """Compile a LocalTargetConnection."""
         by_url = self.http(HTTPTargetConnection(connection.node), site, purpose="target")

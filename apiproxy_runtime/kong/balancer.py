@@ -90,6 +90,14 @@ class Ring:
         best.current -= total
         return best
 
+    def turn(self, number: int) -> None:
+        """Let the targets take turns as if `number` calls had gone before; who is unhealthy stays so."""
+        for peer in self.peers:
+            peer.current = 0
+        weights = [peer.weight for peer in self.peers]
+        for _ in range(number % (sum(weights) // math.gcd(*weights)) if weights else 0):
+            self._next(self.peers, "")
+
     def hash_key(self, ctx: KongContext) -> str:
         """What a request is hashed on; empty when it has neither that nor the fallback (then it takes its turn)."""
         return self._hash_value(ctx, self.hash_on, "hash_on") or self._hash_value(

@@ -85,6 +85,12 @@ class KongRuntime:
         )
         self.configuration = Configuration("")
         self.watches: tuple[Watch, ...] = ()
+        self._rings: tuple[Ring, ...] = ()
+
+    def turn(self, number: int) -> None:
+        """Let every load balancer begin as if `number` calls had gone through it."""
+        for ring in self._rings:
+            ring.turn(number)
 
     def watch(self, watch: Watch) -> None:
         """Have the observers that a watch chooses told of requests, until `unwatch`."""
@@ -116,6 +122,7 @@ class KongRuntime:
         self.router.replace(configuration.routes)
         self.gateway.program = program
         self.configuration = configuration
+        self._rings = tuple(rings.values())
         for one, other in self.router.ambiguous():
             findings.warning(
                 other.place,

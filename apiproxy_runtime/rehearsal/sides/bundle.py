@@ -75,6 +75,8 @@ class BundleSide:
 
     async def answer(self, number: int, now: float, case: Exchange) -> Outcome:
         assert self._runtime is not None
+        # by the case's number, so that both sides ask the same server whatever they did in the cases before
+        self._runtime.turn(number)
         return await self._replay.answer(self._runtime.gateway, render_refusal, number, now, case)
 
     def reached(self) -> Reached | None:
