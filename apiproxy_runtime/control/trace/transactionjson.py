@@ -28,6 +28,21 @@ Json = dict[str, Any]
 _TARGET = ("TARGET_REQ_FLOW", "TARGET_RESP_FLOW")
 _RESPONSE = ("TARGET_RESP_FLOW", "PROXY_RESP_FLOW", "PROXY_POST_RESP_SENT")
 
+#: The states in their order. A fault leads from any of them to ERROR_FLOW, and from there to RESP_SENT.
+_ORDER = (
+    "REQ_START",
+    "REQ_HEADERS_PARSED",
+    "PROXY_REQ_FLOW",
+    "TARGET_REQ_FLOW",
+    "REQ_SENT",
+    "RESP_START",
+    "TARGET_RESP_FLOW",
+    "PROXY_RESP_FLOW",
+    "RESP_SENT",
+    "PROXY_POST_RESP_SENT",
+    "END",
+)
+
 
 def session_json(session: Session, now: float) -> Json:
     """What `GET /v1/emulator/trace/transactions` answers; `now` is in seconds since the epoch."""
@@ -133,9 +148,9 @@ class _Points:
             yield self.returned(transaction.took)
         if transaction.response is not None:
             if self.state != "PROXY_POST_RESP_SENT":
-                yield self.change("RESP_SENT", transaction.took, transaction.response)
+                yield from self.enter("RESP_SENT", transaction.took)
             if transaction.completed:
-                yield self.change("END", transaction.took)
+                yield from self.enter("END", transaction.took)
 
     def point(self, item: Any) -> Iterator[Json]:
         if isinstance(item, FlowEntered):
@@ -170,12 +185,26 @@ class _Points:
         )
 
     def enter(self, phase: str, at: float) -> Iterator[Json]:
-        """The state changes that lead to a phase."""
+        """The state changes that lead to a phase, through those in which no step ran."""
         if phase == self.state:
             return
-        if phase == "PROXY_POST_RESP_SENT" and self.state != "RESP_SENT":
-            yield self.change("RESP_SENT", at, self.transaction.response)
-        yield self.change(phase, at)
+        for state in (*self.passed(phase), phase):
+            yield self.change(state, at, self.transaction.response if state == "RESP_SENT" else None)
+
+    def passed(self, phase: str) -> Iterator[str]:
+        """What every transaction goes through between the state of now and a phase."""
+        if phase not in _ORDER:
+            return
+        here = _ORDER.index(self.state) if self.state in _ORDER else _ORDER.index("PROXY_RESP_FLOW")
+        for state in _ORDER[here + 1 : _ORDER.index(phase)]:
+            if state == "TARGET_RESP_FLOW":
+                goes = self.state == "RESP_START"
+            elif state == "PROXY_RESP_FLOW":
+                goes = self.transaction.fault is None
+            else:
+                goes = state in ("PROXY_REQ_FLOW", "RESP_SENT", "PROXY_POST_RESP_SENT")
+            if goes:
+                yield state
 
     def step(self, item: StepTaken) -> Iterator[Json]:
         if item.kind == "FlowHook":

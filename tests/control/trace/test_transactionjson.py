@@ -7,6 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.finding import Place
 from apiproxy_runtime.bundle.flowhook import FlowHook
@@ -89,8 +91,44 @@ async def test_states_follow_each_other(tmp_path: Path) -> None:
         "TARGET_RESP_FLOW",
         "PROXY_RESP_FLOW",
         "RESP_SENT",
+        "PROXY_POST_RESP_SENT",
         "END",
     ]
+    assert states(points) == list(pairwise(order))
+
+
+STATES = {
+    "no step anywhere": (
+        {},
+        "PROXY_REQ_FLOW TARGET_REQ_FLOW REQ_SENT RESP_START TARGET_RESP_FLOW PROXY_RESP_FLOW",
+    ),
+    "no target": ({"routes": "<RouteRule name='none'/>"}, "PROXY_REQ_FLOW PROXY_RESP_FLOW"),
+    "no target, steps in the response only": (
+        {"routes": "<RouteRule name='none'/>", "response": steps("AM-1")},
+        "PROXY_REQ_FLOW PROXY_RESP_FLOW",
+    ),
+    "a fault": ({"request": steps("Stop")}, "PROXY_REQ_FLOW"),
+    "a fault that a rule handles": (
+        {
+            "request": steps("Stop"),
+            "extra": f"<FaultRules><FaultRule name='f'>{steps('AM-1')}</FaultRule></FaultRules>",
+        },
+        "PROXY_REQ_FLOW ERROR_FLOW",
+    ),
+    "a fault in the response": (
+        {"routes": "<RouteRule name='none'/>", "response": steps("Stop")},
+        "PROXY_REQ_FLOW PROXY_RESP_FLOW",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+async def test_states_in_which_no_step_ran_are_told_too(name: str, tmp_path: Path) -> None:
+    parts, between = STATES[name]
+    root = bundle(tmp_path, **{"request": "", **parts})
+    (root / "targets/default.xml").write_text(target())
+    _, points = await told(root)
+    order = ["REQ_START", "REQ_HEADERS_PARSED", *between.split(), "RESP_SENT", "PROXY_POST_RESP_SENT", "END"]
     assert states(points) == list(pairwise(order))
 
 
