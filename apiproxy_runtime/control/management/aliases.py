@@ -6,7 +6,6 @@ Source: docs.cloud.google.com/apigee, REST resource organizations.environments.k
 from __future__ import annotations
 
 from aiohttp import web
-from aiohttp.web_request import FileField
 from cryptography import x509
 
 from apiproxy_runtime.control.answer import Refused
@@ -14,6 +13,7 @@ from apiproxy_runtime.control.documents import Document, Documents
 from apiproxy_runtime.control.management.call import ENVIRONMENT, Call, Route
 from apiproxy_runtime.control.management.certificates import from_jar, from_pkcs12, self_signed
 from apiproxy_runtime.control.management.collection import documents_of, found
+from apiproxy_runtime.control.management.form import parts_of
 from apiproxy_runtime.control.management.keystores import aliases_of
 
 
@@ -141,13 +141,7 @@ async def _fields(call: Call) -> dict[str, bytes]:
     """The parts of a form by their names; a body that is no form is the `file`."""
     if not call.request.content_type.startswith("multipart/"):
         return {"file": await call.request.read()}
-    found: dict[str, bytes] = {}
-    for name, part in (await call.request.post()).items():
-        if isinstance(part, FileField):
-            found[name] = part.file.read()
-        else:
-            found[name] = part.encode() if isinstance(part, str) else bytes(part)
-    return found
+    return dict(await parts_of(call.request))
 
 
 async def _put(call: Call, alias: Document, *, new: bool) -> web.Response:

@@ -94,9 +94,9 @@ def given_entries(document: Document) -> dict[str, str]:
 
 def text_of(entry: Document) -> str:
     """The value of an entry. Raises Refused."""
-    value = entry.get("value", "")
+    value = entry.get("value")
     if not isinstance(value, str):
-        raise Refused(400, "InvalidJson", f"the value of the entry {entry.get('name')!r} must be a text")
+        raise Refused(400, "MissingField", 'an entry needs a text as its "value"')
     return value
 
 

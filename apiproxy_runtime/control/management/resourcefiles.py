@@ -7,7 +7,8 @@ from aiohttp import web
 from apiproxy_runtime.control.answer import Refused
 from apiproxy_runtime.control.files import Files
 from apiproxy_runtime.control.management.call import ENVIRONMENT, Call, Route
-from apiproxy_runtime.control.management.resources import content_of, resource_path
+from apiproxy_runtime.control.management.form import file_of
+from apiproxy_runtime.control.management.resources import resource_path
 
 
 def _files(call: Call) -> Files:
@@ -25,7 +26,7 @@ async def list_all(call: Call) -> web.Response:
 async def create(call: Call) -> web.Response:
     type_, name = call.request.query.get("type", ""), call.request.query.get("name", "")
     path = resource_path(type_, name)
-    content = await content_of(call.request)
+    content = await file_of(call.request)
     async with call.host.change() as draft:
         state = draft.environment(call.environment)
         if path in state.resources.content:
@@ -52,7 +53,7 @@ async def get(call: Call) -> web.Response:
 
 
 async def update(call: Call) -> web.Response:
-    content = await content_of(call.request)
+    content = await file_of(call.request)
     return await _change(call, content)
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 
 from aiohttp import web
-from aiohttp.web_request import FileField
 
 from apiproxy_runtime.bundle.model import Bundle
 from apiproxy_runtime.bundle.xml import Node, XmlError, parse_xml
 from apiproxy_runtime.control.answer import Refused
 from apiproxy_runtime.control.documents import Document
 from apiproxy_runtime.control.management.call import BUNDLE, Call, Route
+from apiproxy_runtime.control.management.form import file_of
 from apiproxy_runtime.control.management.revisiondocument import read
 from apiproxy_runtime.control.management.revisions import find, found
 from apiproxy_runtime.control.organization import Revision
@@ -27,22 +27,6 @@ _PARTS: dict[str, tuple[str, Callable[[Bundle], dict[str, Node]]]] = {
     ),
     "sharedflows": ("SharedFlow", lambda bundle: {flow.name: flow.node for flow in bundle.shared_flows}),
 }
-
-
-async def content_of(request: web.Request) -> bytes:
-    """The body, or the first file of a form. Raises Refused."""
-    if not request.content_type.startswith("multipart/"):
-        return await request.read()
-    try:
-        parts = await request.post()
-    except (ValueError, RuntimeError, LookupError) as error:
-        raise Refused(400, "InvalidForm", f"the multipart body cannot be read: {error}") from None
-    for part in parts.values():
-        if isinstance(part, FileField):
-            return part.file.read()
-        if isinstance(part, (bytes, bytearray)):
-            return bytes(part)
-    raise Refused(400, "InvalidForm", "the form holds no file")
 
 
 # ---- XML: policies, endpoints, flows
@@ -127,7 +111,7 @@ async def put_part(call: Call) -> web.Response:
     """
     part = call.part("part")
     root, listed = _PARTS[part]
-    content = await content_of(call.request)
+    content = await file_of(call.request)
     try:
         node = parse_xml(
             content, f"{call.kind}/{part}/{call.part('item') or call.request.query.get('name', '?')}"
@@ -195,7 +179,7 @@ async def update_resource(call: Call) -> web.Response:
 
 
 async def _put_resource(call: Call, type_: str, name: str, status: int) -> web.Response:
-    content = await content_of(call.request)
+    content = await file_of(call.request)
     path = resource_path(type_, name)
     async with call.host.change() as draft:
         revision = find(draft, call.kind, call.part("name"), call.part("revision"))
