@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         print(f"apiproxy convert: {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
-    print(_summary(converted), file=sys.stderr if options.output is None else sys.stdout)
+    print(summary(converted), file=sys.stderr if options.output is None else sys.stdout)
     return 0
 
 
@@ -62,7 +62,8 @@ def _report(converted: Converted, file: Path) -> str:
     return as_markdown(rows)
 
 
-def _summary(converted: Converted) -> str:
+def summary(converted: Converted) -> str:
+    """How much was written, and how well it does what the bundle does; two lines."""
     verdicts = converted.coverage.verdicts()
     total = sum(verdicts.values())
     lines = [

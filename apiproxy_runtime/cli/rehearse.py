@@ -17,6 +17,7 @@ from pathlib import Path
 from apiproxy_runtime import __version__
 from apiproxy_runtime.bundle.discover import NoBundleFound
 from apiproxy_runtime.bundle.finding import DeployError
+from apiproxy_runtime.cli.derived import derive
 from apiproxy_runtime.cli.serve import report, run_loop
 from apiproxy_runtime.cli.sides import BadSide, Made, make_side, make_twin
 from apiproxy_runtime.gateway.egress import read_connect_to
@@ -62,6 +63,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _run(options: argparse.Namespace) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        return await _rehearse(await derive(options, options.keep or Path(folder)), Path(folder))
+
+
+async def _rehearse(options: argparse.Namespace, folder: Path) -> int:
     connect_to = read_connect_to(options.connect_to)
     outputs = read_outputs(options)
     mocks = read_mocks(options.mocks) if options.mocks is not None else []
@@ -79,9 +85,7 @@ async def _run(options: argparse.Namespace) -> int:
     elsewhere = any(side.kind in ("live", "recorded") for side in opened)
     judge = Judge(packs, accepted, datetime.now(UTC).date(), elsewhere=elsewhere)
     with contextlib.ExitStack() as stack:
-        journal_path = options.resume
-        if journal_path is None:
-            journal_path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "journal.jsonl"
+        journal_path = options.resume or folder / "journal.jsonl"
         journal = stack.enter_context(
             Journal(journal_path, fingerprint(options, before, after), resume=options.resume is not None)
         )

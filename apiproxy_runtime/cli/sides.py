@@ -19,6 +19,8 @@ from apiproxy_runtime.rehearsal.sides.recorded import RecordedSide
 from apiproxy_runtime.rehearsal.stubs import Policy
 
 _KONG = (".yml", ".yaml", ".json")
+#: As `--after`: the kong.yml that the old side is converted to, which `options.converted` names.
+CONVERTED = "kong"
 
 
 class BadSide(ValueError):
@@ -52,13 +54,8 @@ def make_side(
         return Made(RecordedSide(), "", which)
     if text.startswith(("http://", "https://")):
         return Made(LiveSide(text, connect_to, options.rate, options.timeout), "", which)
-    paths = [Path(part.strip()) for part in text.split(",") if part.strip()]
-    if not paths:
-        raise BadSide(f"--{which} names nothing: give a bundle, a kong.yml, a URL, or recorded")
-    for path in paths:
-        if not path.exists():
-            raise BadSide(f"--{which}: there is no {path}")
-    if paths[0].suffix.lower() in _KONG:
+    paths = [options.converted] if text == CONVERTED and which == "after" else _paths(which, text)
+    if paths[0].suffix.lower() in _KONG or text == CONVERTED:
         if len(paths) > 1:
             raise BadSide(f"--{which}: one kong.yml makes a side, not {len(paths)} files")
         findings = Findings()
@@ -67,9 +64,10 @@ def make_side(
         if configuration is None:
             raise BadSide(f"--{which}: {paths[0]} holds no Kong configuration")
         digest = hashlib.sha256(paths[0].read_bytes()).hexdigest()[:16]
-        side = KongSide(text, configuration, findings, policy, connect_to, seed, explains=not twin)
+        title = "kong.yml, converted from the old side" if text == CONVERTED else text
+        side = KongSide(title, configuration, findings, policy, connect_to, seed, explains=not twin)
         return Made(side, digest, which)
-    loaded = load(paths, _own(which, options))
+    loaded = load_bundles(which, options)
     loaded.findings.raise_errors()
     bundle_side = BundleSide(
         text,
@@ -86,6 +84,11 @@ def make_side(
     return Made(bundle_side, _hash(loaded), which)
 
 
+def load_bundles(which: str, options: argparse.Namespace) -> Loaded:
+    """The bundles that `--before` or `--after` names. Raises BadSide, NoBundleFound."""
+    return load(_paths(which, str(getattr(options, which))), _own(which, options))
+
+
 def make_twin(
     old: Made, options: argparse.Namespace, policy: Policy, connect_to: Mapping[str, str]
 ) -> Made | None:
@@ -93,6 +96,16 @@ def make_twin(
     if old.side.kind == "recorded" or (old.side.kind == "live" and options.allow_side_effects):
         return None
     return make_side(old.which, options, policy, connect_to, twin=True)
+
+
+def _paths(which: str, text: str) -> list[Path]:
+    paths = [Path(part.strip()) for part in text.split(",") if part.strip()]
+    if not paths:
+        raise BadSide(f"--{which} names nothing: give a bundle, a kong.yml, a URL, or recorded")
+    for path in paths:
+        if not path.exists():
+            raise BadSide(f"--{which}: there is no {path}")
+    return paths
 
 
 def _own(which: str, options: argparse.Namespace) -> argparse.Namespace:

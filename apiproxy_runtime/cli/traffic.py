@@ -9,16 +9,18 @@ from pathlib import Path
 
 from apiproxy_runtime.bundle.discover import NoBundleFound
 from apiproxy_runtime.bundle.finding import DeployError
+from apiproxy_runtime.cli.progress import progress
 from apiproxy_runtime.cli.serve import report, run_loop
 from apiproxy_runtime.cli.workload import Loaded, load
-from apiproxy_runtime.rehearsal.generate.explore import Generated, generate
+from apiproxy_runtime.rehearsal.generate.conclusion import Generated
+from apiproxy_runtime.rehearsal.generate.explore import generate
 from apiproxy_runtime.rehearsal.har import BadRecording, HarFile, write_har
 from apiproxy_runtime.rehearsal.traffic import format_of, read_traffic
 
 
 def run(options: argparse.Namespace) -> int:
     """0 when written, 1 when less is reached than --fail-under asks, 2 when it could not run."""
-    sources: list[Path] = options.sources
+    sources = [Path(part.strip()) for source in options.sources for part in source.split(",") if part.strip()]
     try:
         if options.output.exists() and not options.overwrite:
             raise ValueError(f"{options.output} exists. Name another file, or add --overwrite to replace it.")
@@ -58,23 +60,20 @@ def convert(source: Path, output: Path) -> int:
 async def explore(options: argparse.Namespace, loaded: Loaded) -> int:
     """Generate, write, and tell what was not reached."""
     logging.getLogger("apiproxy").setLevel(logging.CRITICAL)
-    terminal = sys.stderr.isatty()
-
-    def progress(text: str) -> None:
-        if terminal:
-            print(f"\r{text[:78]:<78}", end="", file=sys.stderr, flush=True)
-
     try:
         loaded.findings.raise_errors()
-        made = await generate(
-            loaded.bundles, loaded.environment, loaded.test_data, limit=options.limit, progress=progress
-        )
+        with progress() as tell_progress:
+            made = await generate(
+                loaded.bundles,
+                loaded.environment,
+                loaded.test_data,
+                limit=options.limit,
+                seconds=options.seconds,
+                progress=tell_progress,
+            )
     except DeployError as error:
         report(error.findings, sys.stderr)
         return 2
-    finally:
-        if terminal:
-            print(f"\r{'':<78}\r", end="", file=sys.stderr)
     write_har(options.output, made.exchanges)
     tell(made, options.output)
     share = 100 * made.reached / made.branches if made.branches else 100.0

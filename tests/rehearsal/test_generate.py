@@ -13,8 +13,9 @@ from apiproxy_runtime.bundle.reader import read_bundle
 from apiproxy_runtime.bundle.testdata import TestData, read_test_data
 from apiproxy_runtime.expression.condition.parser import parse
 from apiproxy_runtime.expression.javaregex import compile_java_regex
+from apiproxy_runtime.rehearsal.generate.conclusion import Generated
 from apiproxy_runtime.rehearsal.generate.constraints import ways
-from apiproxy_runtime.rehearsal.generate.explore import Generated, generate
+from apiproxy_runtime.rehearsal.generate.explore import generate
 from apiproxy_runtime.rehearsal.generate.origins import json_steps, xml_steps
 from apiproxy_runtime.rehearsal.generate.sample import of_regex
 from apiproxy_runtime.rehearsal.generate.scene import drop_json, put_json, xml_of

@@ -12,7 +12,12 @@ FORMATS = ("text", "json", "junit", "markdown", "html")
 
 def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--traffic", required=True, action="append", type=Path, metavar="FILE", help="recording (repeatable)"
+        "--traffic",
+        required=True,
+        action="append",
+        type=Path,
+        metavar="FILE",
+        help="recording, or `generated`: cases that reach every branch of the old side's bundle (repeatable)",
     )
     side = "bundle or workspace paths (comma separated), kong.yml, http(s)://URL, or recorded"
     parser.add_argument(
@@ -22,7 +27,18 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="what `apiproxy record --vault` wrote: puts the secrets back that the recording's pseudonyms stand for",
     )
     parser.add_argument("--before", required=True, metavar="SIDE", help=f"the old side: {side}")
-    parser.add_argument("--after", required=True, metavar="SIDE", help="the new side: as --before")
+    parser.add_argument(
+        "--after",
+        required=True,
+        metavar="SIDE",
+        help="the new side: as --before, or `kong`: the kong.yml that the old side is converted to",
+    )
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="DIR",
+        help="write what was generated and converted there: cases.har, kong.yml",
+    )
     add_environment(parser)
     for which, name in (("before", "old"), ("after", "new")):
         parser.add_argument(
@@ -120,5 +136,6 @@ COMMAND = Command(
     declare,
     """example:
   apiproxy rehearse --traffic day.har --before ./apiproxy --after kong.yml --format html -o report.html
+  apiproxy rehearse --traffic generated --before ./apiproxy --after kong --keep move
   apiproxy rehearse --traffic day.har --before recorded --after ./apiproxy --accept accepted.yaml""",
 )

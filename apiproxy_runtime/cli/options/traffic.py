@@ -14,15 +14,22 @@ def declare(parser: argparse.ArgumentParser) -> None:
         dest="sources",
         action="append",
         required=True,
-        type=Path,
         metavar="OAS|BUNDLE|FILE",
-        help="bundles or a workspace (cases that reach every branch), an OpenAPI document (its examples), "
-        "or traffic of another tool: HAR, Postman, curl, trace, GoReplay, access log (repeatable for bundles)",
+        help="bundles or a workspace (cases that reach every branch; comma separated or repeated), an OpenAPI document "
+        "(its examples, and calls that it does not allow), or traffic of another tool: HAR, Postman, curl, trace, "
+        "GoReplay, access log",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.har", help="file to write")
     parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     parser.add_argument(
         "--limit", type=int, default=5000, metavar="N", help="requests to try for a bundle (default: 5000)"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=60.0,
+        metavar="N",
+        help="time to look for cases of a bundle in; what is found by then is written (default: 60)",
     )
     parser.add_argument(
         "--fail-under", type=float, metavar="PERCENT", help="exit with 1 when less of the branches is reached"
