@@ -13,7 +13,7 @@ import socket
 import sys
 
 from apiproxy_runtime.cli.options.serve import DEFAULT_CONTROL_PORT
-from apiproxy_runtime.control.deployevent import DeployEvent
+from apiproxy_runtime.control.deployevent import DeployEvent, in_brief
 from apiproxy_runtime.control.host import Host
 from apiproxy_runtime.control.observe.reporting import Reporting
 
@@ -85,6 +85,10 @@ def report_end(serving: asyncio.Task[None]) -> None:
 def print_event(event: DeployEvent) -> None:
     """A line for what came over the control port, or by a changed file."""
     noun = "shared flow " if event.kind == "sharedflowbundle" else ""
+    what = f"{noun}{event.name} revision {event.revision} in" if event.name else "a deploy to"
+    line = f"{event.what.capitalize()} {what} {event.environment}"
+    if event.what == "refused":
+        print(f"{line}: {in_brief(event.findings)}", file=sys.stderr, flush=True)
+        return
     paths = f": {', '.join(event.base_paths)}" if event.base_paths else ""
-    line = f"{event.what.capitalize()} {noun}{event.name} revision {event.revision} in {event.environment}{paths}"
-    print(line, file=sys.stderr if event.what == "refused" else sys.stdout, flush=True)
+    print(f"{line}{paths}", flush=True)

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from apiproxy_runtime.bundle.finding import DeployError, Finding
+from apiproxy_runtime.control.deployevent import in_brief
 
 
 def json_answer(value: object, status: int = 200) -> web.Response:
@@ -39,12 +40,10 @@ class Refused(Exception):
 def refusal(error: DeployError, status: int = 400) -> Refused:
     """A refused deploy: the first error as the message, all of them as details."""
     errors = error.errors
-    first = errors[0] if errors else None
-    more = f" (and {len(errors) - 1} more error{'s' * (len(errors) != 2)})" if len(errors) > 1 else ""
     return Refused(
         status,
-        (first.name if first else "") or "InvalidBundle",
-        f"{first}{more}" if first else "the deploy was refused",
+        (errors[0].name if errors else "") or "InvalidBundle",
+        in_brief(errors),
         [detail(finding) for finding in errors],
     )
 

@@ -47,15 +47,39 @@ def changes(
 def refusals(
     before: Organization, after: Organization, error: DeployError, at: float
 ) -> Iterable[DeployEvent]:
-    """What would have been deployed; when that is nothing (a bundle that cannot be read), a refusal without a name."""
-    refused = [
-        DeployEvent("refused", name, *key, deployment.revision.number, (), error.findings, at)
+    """A refusal for each bundle that has errors of its own; one without a name for errors that are no bundle's.
+
+    A bundle that is deployed alone has them all.
+    """
+    wanted = [
+        (name, key, deployment.revision)
         for name in after.environments
         for what, key, deployment in _differences(before, after, name)
         if what != "undeployed"
     ]
-    last = next(reversed(after.environments), "")
-    return refused or [DeployEvent("refused", last, "apiproxy", "", "", (), error.findings, at)]
+    if len(wanted) == 1:
+        ((name, key, revision),) = wanted
+        return [DeployEvent("refused", name, *key, revision.number, (), tuple(error.findings), at)]
+    refused = []
+    rest = list(error.findings)
+    for name, key, revision in wanted:
+        own = tuple(finding for finding in error.findings if revision.holds(finding.file))
+        rest = [finding for finding in rest if finding not in own]
+        if any(finding.severity == "error" for finding in own):
+            refused.append(DeployEvent("refused", name, *key, revision.number, (), own, at))
+    if not refused or any(finding.severity == "error" for finding in rest):
+        last = next(reversed(after.environments), "")
+        refused.append(DeployEvent("refused", last, "apiproxy", "", "", (), tuple(rest), at))
+    return refused
+
+
+def in_brief(findings: Iterable[Finding]) -> str:
+    """The first error, and how many more there are."""
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if not errors:
+        return "the deploy was refused"
+    more = len(errors) - 1
+    return f"{errors[0]} (and {more} more error{'s' * (more != 1)})" if more else str(errors[0])
 
 
 def _differences(

@@ -42,6 +42,11 @@ class Revision:
     def key(self) -> Key:
         return self.kind, self.name
 
+    def holds(self, path: str) -> bool:
+        """Whether findings name a file of this bundle by a path."""
+        folder = f"{self.folder}/{self.kind}" if self.folder else self.kind
+        return path == folder or path.startswith(f"{folder}/")
+
     def read(self, findings: Findings) -> Bundle | None:
         """The bundle with the number and name of the revision; None if there is nothing to read."""
         found = Findings()

@@ -98,6 +98,16 @@ def test_without_a_path_it_starts_empty_and_waits_for_a_deploy(tmp_path: Path) -
         assert running.read_until("Deployed hello revision 1 in test: /hello")
 
 
+def test_a_refused_deploy_is_told_in_the_terminal_with_its_first_error(tmp_path: Path) -> None:
+    with serving("--state", "memory", cwd=tmp_path) as running:
+        broken = {**says("hello", "hi"), "apiproxy/policies/reply.xml": "<Nothing name='reply'/>"}
+        assert running.deploy(workspace({"hello": broken}))[0] == 400
+        line = running.read_until("Refused.*")
+        assert line.startswith("Refused hello revision 1 in test: src/main/apigee/apiproxies/hello/apiproxy/")
+        assert running.deploy(workspace({}))[0] == 400
+        assert running.read_until("Refused.*").startswith("Refused a deploy to test: ")
+
+
 def test_a_deploy_outlives_the_process_and_the_command_line_wins(tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
     for path, text in says("hello", "from the command line").items():

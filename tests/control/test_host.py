@@ -9,7 +9,7 @@ from apiproxy_runtime.control.files import Files
 from apiproxy_runtime.control.host import Host
 from apiproxy_runtime.control.organization import Deployment
 from apiproxy_runtime.state.store import StoreError, settled
-from tests.control.house import ControlHouse, control_house, flow, says
+from tests.control.house import ControlHouse, control_house, flow, says, workspace
 
 
 def files(content: dict[str, str]) -> Files:
@@ -59,6 +59,28 @@ async def test_a_refused_change_leaves_everything_as_it_was_and_tells_where_the_
         assert list(house.host.organization.revisions_of("apiproxy", "hello")) == ["1"]
         assert house.events[-1].what == "refused"
         assert house.events[-1].findings == refused.value.findings
+
+
+async def test_of_a_refused_archive_only_those_with_errors_are_told_of() -> None:
+    broken = says("broken", "hi")
+    broken["apiproxy/policies/reply.xml"] = "<Unknown name='reply'/>"
+    async with control_house() as house:
+        await house.deploy(workspace({"good": says("good", "hi"), "broken": broken}))
+        assert [(event.what, event.name) for event in house.events] == [("refused", "broken")]
+        hooks = {"PreProxyFlowHook": {"sharedFlow": "none"}}
+        await house.deploy(workspace({"good": says("good", "hi"), "broken": broken}, flowhooks=hooks))
+        assert [(event.what, event.name) for event in house.events[1:]] == [
+            ("refused", "broken"),
+            ("refused", ""),
+        ]
+        assert [finding.name for finding in house.events[2].findings] == ["SharedFlowDoesNotExist"]
+        assert [told["name"] for told in (await house.ask("GET", "/trace/deployed")).json()["refused"]] == [
+            "",
+            "broken",
+        ]
+        await house.deploy(workspace({"good": says("good", "hi"), "other": says("other", "hi")}))
+        told = (await house.ask("GET", "/trace/deployed")).json()["refused"]
+        assert [refused["name"] for refused in told] == ["broken"]
 
 
 async def test_an_edited_document_reaches_what_depends_on_it() -> None:

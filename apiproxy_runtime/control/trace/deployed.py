@@ -6,7 +6,7 @@ from apiproxy_runtime.bundle.finding import Finding
 from apiproxy_runtime.control.deployevent import DeployEvent
 from apiproxy_runtime.control.host import Host
 
-#: Refusals that are remembered; one goes as soon as its bundle is deployed.
+#: Refusals that are remembered; one goes as soon as its bundle is deployed, one that names none with any bundle.
 MOST_REFUSED = 20
 
 
@@ -21,6 +21,7 @@ class Deploys:
         """A subscriber of the host's deploys."""
         key = (event.environment, event.kind, event.name)
         self.refused.pop(key, None)
+        self.refused.pop((event.environment, "apiproxy", ""), None)
         if event.what == "refused":
             self.refused[key] = event
             while len(self.refused) > MOST_REFUSED:
