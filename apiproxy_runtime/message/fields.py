@@ -22,11 +22,15 @@ Write = Callable[[Message, Any], None]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """How to read, write and remove one part of a message; `write` None means read-only."""
+    """How to read, write and remove one part of a message; `write` None means read-only.
+
+    `of_request` reads it from what is known to be a request, where `read` would ask.
+    """
 
     read: Read
     write: Write | None = None
     remove: Callable[[Message], None] | None = None
+    of_request: Read | None = None
 
 
 def _content(message: Message, value: Any) -> None:
@@ -44,8 +48,11 @@ def _status(message: Message, value: Any) -> None:
         return
 
 
-def _request_only(read: Read) -> Read:
-    return lambda message: read(message) if message.is_request else None
+def _request_field(
+    read: Read, write: Write | None = None, remove: Callable[[Message], None] | None = None
+) -> Field:
+    """A part that responses do not have."""
+    return Field(lambda message: read(message) if message.is_request else None, write, remove, read)
 
 
 def _response_only(read: Read) -> Read:
@@ -83,23 +90,23 @@ _SIMPLE: dict[str, Field] = {
     "headers.count": Field(lambda m: len(m.headers)),
     "headers.names": Field(lambda m: m.headers.names()),
     "headers.names.string": Field(lambda m: ",".join(m.headers.names())),
-    "queryparams.count": Field(_request_only(lambda m: len(m.query))),
-    "queryparams.names": Field(_request_only(lambda m: m.query.names())),
-    "queryparams.names.string": Field(_request_only(lambda m: ",".join(m.query.names()))),
-    "querystring": Field(_request_only(lambda m: m.query_string), _query_string),
-    "formparams.count": Field(_request_only(lambda m: len(m.form))),
-    "formparams.names": Field(_request_only(lambda m: m.form.names())),
-    "formparams.names.string": Field(_request_only(lambda m: ",".join(m.form.names()))),
-    "formstring": Field(_request_only(lambda m: m.content if m.is_form else None)),
-    "path": Field(_request_only(lambda m: m.path), _path),
-    "uri": Field(_request_only(lambda m: m.uri)),
-    "url": Field(_request_only(lambda m: m.url)),
-    "verb": Field(_request_only(lambda m: m.verb), _verb),
+    "queryparams.count": _request_field(lambda m: len(m.query)),
+    "queryparams.names": _request_field(lambda m: m.query.names()),
+    "queryparams.names.string": _request_field(lambda m: ",".join(m.query.names())),
+    "querystring": _request_field(lambda m: m.query_string, _query_string),
+    "formparams.count": _request_field(lambda m: len(m.form)),
+    "formparams.names": _request_field(lambda m: m.form.names()),
+    "formparams.names.string": _request_field(lambda m: ",".join(m.form.names())),
+    "formstring": _request_field(lambda m: m.content if m.is_form else None),
+    "path": _request_field(lambda m: m.path, _path),
+    "uri": _request_field(lambda m: m.uri),
+    "url": _request_field(lambda m: m.url),
+    "verb": _request_field(lambda m: m.verb, _verb),
     "version": Field(lambda m: m.version, _version),
     "status.code": Field(_response_only(lambda m: m.status), _status),
     "reason.phrase": Field(_response_only(lambda m: m.reason_phrase), _reason),
     "transport.message": Field(lambda m: m),
-    "transportid": Field(_request_only(lambda m: "http")),
+    "transportid": _request_field(lambda m: "http"),
 }
 #: `response.status` and `response.reason` are written by some bundles for the full names.
 _PARAMETER = re.compile(r"(header|queryparam|formparam)\.(.+)", re.DOTALL)
@@ -187,9 +194,7 @@ def _parameter(of_query: bool, name: str, part: str) -> Field:
             edit(message).remove(name)
 
     if part == "":
-        return Field(
-            _request_only(lambda m: view(m).get(name)), lambda m, v: edit(m).set(name, text_of(v)), remove
-        )
+        return _request_field(lambda m: view(m).get(name), lambda m, v: edit(m).set(name, text_of(v)), remove)
     if part in ("values", "values.string"):
         as_text = part == "values.string"
 
@@ -199,9 +204,9 @@ def _parameter(of_query: bool, name: str, part: str) -> Field:
                 return None
             return ",".join(found) if as_text else found
 
-        return Field(_request_only(values))
+        return _request_field(values)
     if part == "values.count":
-        return Field(_request_only(lambda m: len(view(m).values(name))))
+        return _request_field(lambda m: len(view(m).values(name)))
     index = int(part)
 
     def nth(message: Message) -> str | None:
@@ -214,4 +219,4 @@ def _parameter(of_query: bool, name: str, part: str) -> Field:
             del found[index - 1]
             edit(message).set_values(name, found)
 
-    return Field(_request_only(nth), lambda m, v: edit(m).set_value_at(name, index, text_of(v)), remove_nth)
+    return _request_field(nth, lambda m, v: edit(m).set_value_at(name, index, text_of(v)), remove_nth)

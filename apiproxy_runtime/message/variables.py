@@ -169,7 +169,8 @@ def remover(name: str) -> Remover:
 def _message_getter(root: str, part: Field) -> Getter:
     read_part = part.read
     if root == "request":
-        return lambda ctx: read_part(ctx.request)
+        read_request = part.of_request or read_part
+        return lambda ctx: read_request(ctx.request)
     if root == "message":
         return lambda ctx: read_part(ctx.message)
     pick = _ROOTS[root]
