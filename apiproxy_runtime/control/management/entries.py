@@ -35,7 +35,7 @@ async def list_all(call: Call) -> web.Response:
 
 def _after(token: str) -> str:
     try:
-        return base64.urlsafe_b64decode(token).decode()
+        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         raise Refused(
             400, "InvalidPageToken", "the pageToken must be the nextPageToken of an answer"

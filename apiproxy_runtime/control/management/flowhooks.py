@@ -40,14 +40,22 @@ async def attach(call: Call) -> web.Response:
     """Edge's apigeetool posts, all others put."""
     point = _point(call)
     document = await call.document()
+    shared_flow = required(document, "sharedFlow", "flow hook")
     kept = {
-        "sharedFlow": required(document, "sharedFlow", "flow hook"),
+        "sharedFlow": shared_flow,
         "continueOnError": document.get("continueOnError", True),
     }
     if isinstance(document.get("description"), str):
         kept["description"] = document["description"]
     async with call.host.change() as draft:
-        draft.environment(call.environment).documents.put("flowhooks", point, kept)
+        state = draft.environment(call.environment)
+        if ("sharedflowbundle", shared_flow) not in state.deployments:
+            raise Refused(
+                400,
+                "SharedFlowDoesNotExist",
+                f"the shared flow {shared_flow!r} is not deployed in the environment {call.environment!r}: deploy it",
+            )
+        state.documents.put("flowhooks", point, kept)
     return call.answer(_shown(point, kept))
 
 
