@@ -111,6 +111,7 @@ async def _rehearse(options: argparse.Namespace, folder: Path) -> int:
                 hide=vault.hide if vault is not None else None,
             )
             finish()
+            result.remarks = after.remarks
             if not result.tally.cases:
                 raise NothingToRun(
                     "the traffic holds no case" + (" that may be sent" if result.skipped else "")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from apiproxy_runtime.bundle.finding import Findings
 from apiproxy_runtime.cli.workload import Loaded, load
 from apiproxy_runtime.kong.runtime import load_kong
+from apiproxy_runtime.rehearsal.remarks import Remarks, remarks_in
 from apiproxy_runtime.rehearsal.side import Side
 from apiproxy_runtime.rehearsal.sides.bundle import BundleSide
 from apiproxy_runtime.rehearsal.sides.kong import KongSide
@@ -29,11 +30,12 @@ class BadSide(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A side, and the hash of what it was made of."""
+    """A side, the hash of what it was made of, and what that says of itself."""
 
     side: Side
     hash: str
     which: str
+    remarks: Remarks = field(default_factory=Remarks)
 
 
 def make_side(
@@ -63,10 +65,11 @@ def make_side(
         findings.raise_errors()
         if configuration is None:
             raise BadSide(f"--{which}: {paths[0]} holds no Kong configuration")
-        digest = hashlib.sha256(paths[0].read_bytes()).hexdigest()[:16]
+        data = paths[0].read_bytes()
+        digest = hashlib.sha256(data).hexdigest()[:16]
         title = "kong.yml, converted from the old side" if text == CONVERTED else text
         side = KongSide(title, configuration, findings, policy, connect_to, seed, explains=not twin)
-        return Made(side, digest, which)
+        return Made(side, digest, which, remarks_in(data.decode("utf-8", "replace")))
     loaded = load_bundles(which, options)
     loaded.findings.raise_errors()
     bundle_side = BundleSide(

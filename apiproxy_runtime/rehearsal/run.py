@@ -13,6 +13,7 @@ from apiproxy_runtime.rehearsal.exchange import Exchange
 from apiproxy_runtime.rehearsal.journal import CaseLine, Journal
 from apiproxy_runtime.rehearsal.judge import Judge
 from apiproxy_runtime.rehearsal.outcome import Outcome
+from apiproxy_runtime.rehearsal.remarks import Remarks
 from apiproxy_runtime.rehearsal.side import Reached, Side
 from apiproxy_runtime.rehearsal.tally import Tally, flat
 from apiproxy_runtime.rehearsal.virtual import Clock
@@ -22,7 +23,7 @@ Progress = Callable[[int, Tally], None]
 
 @dataclass(slots=True)
 class Rehearsal:
-    """What a run came to. `seconds` is real time."""
+    """What a run came to. `seconds` is real time; `remarks` are what the new side says of what it leaves out."""
 
     before: Side
     after: Side
@@ -33,6 +34,7 @@ class Rehearsal:
     reached_after: Reached | None = None
     seconds: float = 0.0
     skipped: int = 0
+    remarks: Remarks = field(default_factory=Remarks)
 
     @property
     def passed(self) -> bool:

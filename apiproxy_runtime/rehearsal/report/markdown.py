@@ -9,6 +9,7 @@ from apiproxy_runtime.rehearsal.report.words import (
     cases,
     causes,
     headline,
+    reason,
     rule_words,
     severity_name,
     sides,
@@ -35,7 +36,7 @@ def write(run: Rehearsal, out: TextIO) -> None:
         )
     for group in groups[:MOST]:
         example = group.examples[0]
-        cause = causes(group)
+        cause = ": ".join(filter(None, (causes(group), reason(run, group))))
         out.write(
             f"| {severity_name(group)} | {_text(headline(group))}{f'<br>{_text(cause)}' if cause else ''} "
             f"| {_code(example.before)} | {_code(example.after)} | {group.cases:,} |\n"

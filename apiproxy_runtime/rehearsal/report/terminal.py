@@ -23,6 +23,7 @@ MOST = 20
 #: Groups of one cause that are printed.
 WITHIN = 6
 _LINE = 100
+_REASON = 200
 
 
 def write(run: Rehearsal, out: TextIO) -> None:
@@ -54,6 +55,8 @@ def _groups(run: Rehearsal, out: TextIO) -> None:
         if printed >= MOST:
             break
         out.write(f"\n{cause.severity.upper():<9} {cause.title or 'made by no step of either side'}\n")
+        if cause.reason:
+            out.write(f"  the new side says: {_short(cause.reason, _REASON)}\n")
         for group in cause.groups[:WITHIN]:
             printed += 1
             example = group.examples[0]
@@ -108,6 +111,6 @@ def _coverage(run: Rehearsal, out: TextIO) -> None:
             out.write(f"  … and {len(missing) - 8} more\n")
 
 
-def _short(text: str) -> str:
+def _short(text: str, most: int = _LINE) -> str:
     line = " ".join(text.split()) or "(nothing)"
-    return line if len(line) <= _LINE else f"{line[: _LINE - 1]}…"
+    return line if len(line) <= most else f"{line[: most - 1]}…"

@@ -62,11 +62,17 @@ def cause_words(old: str, new: str) -> str:
     return f"{old} on both sides" if old == new else f"{old or 'no step'} before, {new or 'no step'} after"
 
 
+def reason(run: Rehearsal, group: Group) -> str:
+    """What the new side says of why it differs there; empty when it says nothing."""
+    return run.remarks.reason(group.key.cause_before, group.key.cause_after)
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What was made by the same steps; `title` is empty for what no step shows."""
+    """What was made by the same steps; `title` is empty for what no step shows, `reason` where nothing tells why."""
 
     title: str
+    reason: str
     groups: tuple[Group, ...]
 
     @property
@@ -80,7 +86,7 @@ def by_cause(run: Rehearsal) -> list[Cause]:
     for group in run.tally.ordered():
         if group.unexpected:
             found.setdefault(causes(group), []).append(group)
-    return [Cause(title, tuple(groups)) for title, groups in found.items()]
+    return [Cause(title, reason(run, groups[0]), tuple(groups)) for title, groups in found.items()]
 
 
 def rule_words(run: Rehearsal, rule: str) -> str:
