@@ -51,7 +51,7 @@ format: $(VENV)/.check
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# redis-server, nginx, wrk, slapd, Chromium and a JDK, where they are missing and may be installed.
+# redis-server, nginx, wrk, slapd, Chromium, node, npm and a JDK, where they are missing and may be installed.
 packages:
 	@tools/packages.sh
 

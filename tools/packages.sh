@@ -5,7 +5,7 @@ set -euo pipefail
 PATH="$PATH:/usr/sbin:/sbin"
 
 missing=()
-for pair in redis-server:redis-server nginx:nginx-light wrk:wrk slapd:slapd java:default-jre-headless javac:default-jdk-headless chromium:chromium; do
+for pair in redis-server:redis-server nginx:nginx-light wrk:wrk slapd:slapd java:default-jre-headless javac:default-jdk-headless chromium:chromium node:nodejs npm:npm; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0

@@ -73,6 +73,7 @@ async def serve_control(
         token=options.control_token,
         names=(options.control_host,),
         more=(observe.area(reporting),),
+        flavour=options.flavour,
     )
 
 

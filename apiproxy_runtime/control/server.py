@@ -12,21 +12,30 @@ from apiproxy_runtime.control.emulator import routes as emulator
 from apiproxy_runtime.control.guard import MAX_UPLOAD, guard, harden
 from apiproxy_runtime.control.host import Host
 from apiproxy_runtime.control.management import routes as management
+from apiproxy_runtime.control.management.flavour import Choice
 from apiproxy_runtime.control.page import routes as page
 from apiproxy_runtime.control.trace import routes as trace
 
 #: An area of the control port makes its routes for a host. Where paths meet, the first area has them.
 Area = Callable[[Host], list[web.RouteDef]]
-AREAS: tuple[Area, ...] = (emulator.routes, trace.routes, management.routes, page.routes)
+AREAS: tuple[Area, ...] = (emulator.routes, trace.routes, page.routes)
 
 
 def make_application(
-    host: Host, *, token: str = "", names: Iterable[str] = (), more: Iterable[Area] = ()
+    host: Host,
+    *,
+    token: str = "",
+    names: Iterable[str] = (),
+    more: Iterable[Area] = (),
+    flavour: Choice = "auto",
 ) -> web.Application:
-    """The control API of a host, with `more` areas. `names` are hosts, besides loopback, by which it may be called."""
+    """The control API of a host, with `more` areas. `names` are hosts, besides loopback, by which it may be called.
+
+    `flavour` is the dialect of the management API; `auto` is the one that a request shows.
+    """
     application = web.Application(client_max_size=MAX_UPLOAD, middlewares=[guard(token, names)])
     application.on_response_prepare.append(harden)
-    for area in (*AREAS, *more):
+    for area in (*AREAS, management.area(flavour), *more):
         application.router.add_routes(area(host))
     return application
 
@@ -38,11 +47,11 @@ async def run(
     token: str = "",
     names: Iterable[str] = (),
     more: Iterable[Area] = (),
+    flavour: Choice = "auto",
 ) -> None:
     """Answer on a listening socket until cancelled."""
-    runner = web.AppRunner(
-        make_application(host, token=token, names=names, more=more), access_log=None, shutdown_timeout=0.5
-    )
+    application = make_application(host, token=token, names=names, more=more, flavour=flavour)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     try:
         await web.SockSite(runner, listening).start()

@@ -19,6 +19,7 @@ from apiproxy_runtime.bundle.testdata import TestData
 from apiproxy_runtime.control.content import Content
 from apiproxy_runtime.control.deployevent import DeployEvent
 from apiproxy_runtime.control.host import Host
+from apiproxy_runtime.control.management.flavour import Choice
 from apiproxy_runtime.control.observe.reporting import Reporting
 from apiproxy_runtime.control.observe.routes import area
 from apiproxy_runtime.control.replica import LocalReplica
@@ -131,6 +132,7 @@ async def control_house(
     organization: str = "hybrid",
     environment: str = "test",
     strict: bool = False,
+    flavour: Choice = "auto",
     reports: Callable[[LocalReplica], Reporting] = Reporting,
 ) -> AsyncIterator[ControlHouse]:
     """A host with both ports open, in this process."""
@@ -150,7 +152,7 @@ async def control_house(
     listening = socket.create_server(("127.0.0.1", 0))
     control = f"http://127.0.0.1:{listening.getsockname()[1]}"
     serving = asyncio.get_running_loop().create_task(
-        run(host, listening, token=token, names=names, more=(area(reporting),))
+        run(host, listening, token=token, names=names, more=(area(reporting),), flavour=flavour)
     )
     async with aiohttp.ClientSession() as session:
         house = ControlHouse(host, f"http://127.0.0.1:{server.port}", control, session, reporting)

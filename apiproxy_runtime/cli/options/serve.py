@@ -39,6 +39,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strict", action="store_true", help="refuse over the emulator's API what the emulator refuses"
     )
+    parser.add_argument(
+        "--flavour",
+        choices=("auto", "edge", "x"),
+        default="auto",
+        help="dialect of the management API: that of Edge, of Apigee X, or what each request shows (default: auto)",
+    )
     add_environment(parser)
     parser.add_argument(
         "--connect-to",

@@ -72,11 +72,6 @@ _NOUNS = (
 )
 
 
-def routes(host: Host) -> list[web.RouteDef]:
-    """The area for requests that choose their flavour."""
-    return area("auto")(host)
-
-
 def area(choice: Choice) -> Callable[[Host], list[web.RouteDef]]:
     """The area of the control port, with the flavour of all requests, or `auto`."""
 

@@ -334,6 +334,30 @@ async def test_lists_have_the_shape_of_their_flavour() -> None:
         assert (await X(house).ask("GET", "sharedflows")).json() == {"sharedFlows": [{"name": "sf"}]}
 
 
+@pytest.mark.parametrize(
+    ("path", "headers", "flavour"),
+    [
+        ("/v1/o/hybrid/apis", {}, "edge"),
+        ("/v1/o/hybrid/apis", {"Authorization": "Bearer x"}, "edge"),
+        ("/v1/organizations/hybrid/apis", {"Authorization": "Basic dTpw"}, "edge"),
+        ("/v1/organizations/hybrid/apis", {"Authorization": "Bearer x"}, "x"),
+        ("/v1/organizations/hybrid/apis", {"X-GOOG-API-FORMAT-VERSION": "2"}, "x"),
+        ("/v1/organizations/hybrid/apis", {}, "x"),
+    ],
+)
+async def test_a_request_shows_its_flavour(path: str, headers: dict[str, str], flavour: str) -> None:
+    async with control_house() as house:
+        answer = (await house.ask("GET", path, headers=headers)).json()
+        assert answer == ([] if flavour == "edge" else {})
+
+
+async def test_a_flavour_can_be_chosen_for_all_requests() -> None:
+    async with control_house(flavour="edge") as house:
+        assert (await X(house).ask("GET", "apis")).json() == []
+    async with control_house(flavour="x") as house:
+        assert (await Edge(house).ask("GET", "apis")).json() == {}
+
+
 async def test_a_slash_at_the_end_of_a_path_means_nothing() -> None:
     async with control_house() as house:
         await served(house, "hello", "hi")
