@@ -5,6 +5,7 @@ Two steps, so that several processes agree: all prepare, and only when none has 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -104,14 +105,15 @@ class LocalReplica:
             catalogs[state.name] = await settled(
                 load_catalog(data, self.store, plan.organization, state.name)
             )
-            bundles = self._bundles(state, findings, read)
+            # parsing takes a second for some dozens of bundles: requests are served meanwhile
+            bundles = await asyncio.to_thread(self._bundles, state, findings, read)
             if state.name not in plan.compile and state.name in self.runtimes:
                 continue
             environment = environment_of(
                 state.name, plan.organization, state.documents, state.resources, findings
             )
             check_hooks(environment, state, findings)
-            prepared[state.name] = self.runtime(environment).prepare(
+            prepared[state.name] = await self.runtime(environment).prepare(
                 bundles,
                 findings,
                 environment=environment,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from ssl import SSLContext
 from typing import TypeVar
@@ -190,9 +190,14 @@ class Runtime:
 
         Raises DeployError with all that is wrong; then what was served before goes on being served.
         """
-        return self.commit(self.prepare(bundles, findings, folders=folders))
+        work = self._compile(bundles, findings, folders=folders)
+        while True:
+            try:
+                next(work)
+            except StopIteration as done:
+                return self.commit(done.value)
 
-    def prepare(
+    async def prepare(
         self,
         bundles: Iterable[Bundle],
         findings: Findings | None = None,
@@ -204,8 +209,27 @@ class Runtime:
         """Compile bundles, for another environment or catalog if need be, while what is deployed goes on serving.
 
         `folders` tells where a bundle lies, by kind and name with a slash between: findings name it.
-        Raises DeployError with all that is wrong.
+        Raises DeployError with all that is wrong. Requests are served between two bundles.
         """
+        work = self._compile(bundles, findings, environment=environment, catalog=catalog, folders=folders)
+        while True:
+            try:
+                next(work)
+            except StopIteration as done:
+                prepared: Prepared = done.value
+                return prepared
+            await asyncio.sleep(0)
+
+    def _compile(
+        self,
+        bundles: Iterable[Bundle],
+        findings: Findings | None = None,
+        *,
+        environment: Environment | None = None,
+        catalog: Catalog | None = None,
+        folders: Mapping[str, str] | None = None,
+    ) -> Generator[None, None, Prepared]:
+        """What `prepare` does, bundle by bundle; between two of them programs may be watched, or no longer."""
         findings = findings if findings is not None else Findings()
         self.health.prepare()
         services = replace(
@@ -215,19 +239,23 @@ class Runtime:
             preparing=[],
         )
         observed = bool(self.watches)
-        serving, self._balances = self._balances, {}
+        balances: dict[Placed, Balance] = {}
         flows: list[SharedFlowProgram] = []
         proxies: list[ProxyProgram] = []
         # shared flows first, so that their findings come first
         for bundle in sorted(map(hold, bundles), key=lambda bundle: bundle.kind, reverse=True):
             found = Findings()
-            if bundle.kind == "apiproxy":
-                proxies.append(compile_proxy(bundle, services, found, observed=observed))
-            else:
-                flows.append(compile_shared_flow(bundle, services, found, observed=observed))
+            serving, self._balances = self._balances, balances
+            try:
+                if bundle.kind == "apiproxy":
+                    proxies.append(compile_proxy(bundle, services, found, observed=observed))
+                else:
+                    flows.append(compile_shared_flow(bundle, services, found, observed=observed))
+            finally:
+                self._balances = serving
             folder = (folders or {}).get(f"{bundle.kind}/{bundle.name}", "")
             findings.extend(finding.below(folder, bundle.kind) for finding in found)
-        balances, self._balances = self._balances, serving
+            yield
         check_base_paths(proxies, findings, folders or {})
         findings.raise_errors()
         return Prepared(services, tuple(proxies), tuple(flows), tuple(findings.warnings), observed, balances)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,48 @@ async def test_a_deploy_while_watched_is_watched_and_unwatched_afterwards(tmp_pa
         watch.told.clear()
         await home.get("/w?c=red")
         assert watch.told == []
+
+
+async def test_a_watch_that_begins_between_two_bundles_of_a_deploy_leaves_it_whole(tmp_path: Path) -> None:
+    """A deploy of many bundles lets requests, and whoever wants to watch, have their turn."""
+    roots = [
+        write_bundle(
+            tmp_path,
+            name,
+            {
+                "proxies/default.xml": proxy(f"/{name}"),
+                "targets/default.xml": target(connection=BALANCED),
+            },
+        )
+        for name in ("v", "w")
+    ]
+    place = Place("targetservers.json")
+    servers = {name: TargetServer(name, "up.test", 80, "HTTP", True, None, "", place) for name in ("a", "b")}
+    watch = Told()
+    async with house(*roots, environment=Environment(target_servers=servers)) as home:
+        runtime = home.runtime
+
+        def balances() -> list[Any]:
+            return [
+                runtime.router.endpoint(name, "default").routes[0].target.connection.balance
+                for name in ("v", "w")
+            ]
+
+        before = balances()
+        deploying = asyncio.ensure_future(
+            runtime.prepare([program.bundle for program in runtime.router.proxies.values()])
+        )
+        await asyncio.sleep(0)
+        assert not deploying.done()
+        runtime.watch(watch)
+        assert balances() == before
+        runtime.commit(await deploying)
+        after = balances()
+        assert not any(new in before for new in after)
+        assert (await home.get("/w")).status == 200
+        assert watch.told
+        runtime.unwatch(watch)
+        assert balances() == after
 
 
 async def test_a_watched_program_is_the_deployed_one_though_its_files_have_changed(tmp_path: Path) -> None:

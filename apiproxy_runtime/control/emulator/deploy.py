@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from apiproxy_runtime.bundle.archive import Source, SourceError
@@ -14,6 +16,7 @@ from apiproxy_runtime.bundle.workspace import Workspace, find_workspace
 from apiproxy_runtime.control.answer import Refused, detail, json_answer
 from apiproxy_runtime.control.content import environment_state
 from apiproxy_runtime.control.host import Host
+from apiproxy_runtime.control.organization import EnvironmentState
 from apiproxy_runtime.control.upload import uploaded
 
 
@@ -38,24 +41,34 @@ async def deploy_archive(host: Host, source: Source, name: str) -> int:
     Raises Refused, DeployError, SourceError, StoreError; then what was served before goes on being served.
     """
     findings = Findings()
+    workspace, state = await asyncio.to_thread(_read, host, source, name, findings)
+    async with host.change(findings) as draft:
+        own = draft.environment(state.name)
+        if workspace is not None:
+            own.documents, own.resources = state.documents, state.resources
+        own.deployments = state.deployments
+        return draft.touch(state.name)
+
+
+def _read(
+    host: Host, source: Source, name: str, findings: Findings
+) -> tuple[Workspace | None, EnvironmentState]:
+    """What an archive says of an environment. It is parsed beside the event loop, and touches nothing of the host."""
     workspace = find_workspace(source)
     name = name or _only_environment(host, workspace)
     sources = _bundles(host, source, workspace, name, findings)
     if workspace is not None:
         read_environment(workspace, name, findings, host.organization.name)
-    bundles = [bundle for each in sources if (bundle := read_bundle(each, Findings())) is not None]
-    state = environment_state(name, workspace, bundles, findings, "archive", host.now())
-    # a bundle that cannot be read at all has its errors nowhere else
+    bundles = []
     for each in sources:
         found = Findings()
-        if read_bundle(each, found) is None:
+        bundle = read_bundle(each, found)
+        if bundle is not None:
+            bundles.append(bundle)
+        else:
+            # it cannot be read at all: nobody else will tell
             findings.extend(found)
-    async with host.change(findings) as draft:
-        own = draft.environment(name)
-        if workspace is not None:
-            own.documents, own.resources = state.documents, state.resources
-        own.deployments = state.deployments
-        return draft.touch(name)
+    return workspace, environment_state(name, workspace, bundles, findings, "archive", host.now())
 
 
 def _only_environment(host: Host, workspace: Workspace | None) -> str:
