@@ -163,14 +163,6 @@ context.setVariable('greeting', properties.greeting + ' ' + context.getVariable(
             )
             return lambda ctx: None
 
-        if program.sources.words & {"wsSecRsaSign", "wsSecRsaValidate"}:
-            site.warning(
-                self.node,
-                "UnsupportedFunction",
-                "crypto.wsSecRsaSign and crypto.wsSecRsaValidate do not exist in this runtime",
-                "Sign and validate in another service; the script fails where it calls them.",
-            )
-
         def failed(error: Exception) -> Exception:
             if isinstance(error, ScriptTimedOut):
                 return self.fault(

@@ -134,7 +134,9 @@ class GraphQL(Policy):
             if self.action != "parse":
                 site.error(self.node, "SchemaMissing", "Name the schema, graphql://FILE.", action=self.action)
         elif not url.startswith("graphql://"):
-            site.error(self.place("ResourceURL"), "InvalidResourceType", "Write graphql://FILE.", resource=url)
+            site.error(
+                self.place("ResourceURL"), "InvalidResourceType", "Write graphql://FILE.", resource=url
+            )
         elif site.resource(url) is None:
             site.error(
                 self.place("ResourceURL"),

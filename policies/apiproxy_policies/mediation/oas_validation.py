@@ -224,7 +224,11 @@ class OASValidation(Policy):
 
     def _compile_failed(self, site: Site, error: Exception) -> None:
         site.error(
-            self.place("OASResource"), "ResourceCompileFailed", "Correct the document.", resource=self.resource, reason=error
+            self.place("OASResource"),
+            "ResourceCompileFailed",
+            "Correct the document.",
+            resource=self.resource,
+            reason=error,
         )
 
 
