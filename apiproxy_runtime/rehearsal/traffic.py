@@ -12,7 +12,7 @@ from apiproxy_runtime.rehearsal.importers.accesslog import LINE, read_access_log
 from apiproxy_runtime.rehearsal.importers.curl import read_curl
 from apiproxy_runtime.rehearsal.importers.emulator import read_trace
 from apiproxy_runtime.rehearsal.importers.goreplay import SEPARATOR, read_goreplay
-from apiproxy_runtime.rehearsal.importers.openapi import read_openapi
+from apiproxy_runtime.rehearsal.importers.openapi_refused import read_specification
 from apiproxy_runtime.rehearsal.importers.postman import read_postman
 
 Read = Callable[[Path], Iterator[Exchange]]
@@ -24,7 +24,7 @@ FORMATS: dict[str, Read] = {
     "HAR": read_har,
     "Postman collection": read_postman,
     "curl": read_curl,
-    "OpenAPI": read_openapi,
+    "OpenAPI": read_specification,
     "trace": read_trace,
     "GoReplay": read_goreplay,
     "access log": read_access_log,

@@ -9,6 +9,7 @@ import pytest
 
 from apiproxy_runtime.rehearsal.exchange import Exchange
 from apiproxy_runtime.rehearsal.har import BadRecording, read_har, write_har
+from apiproxy_runtime.rehearsal.importers.openapi_refused import REFUSED
 from apiproxy_runtime.rehearsal.importers.shell import commands
 from apiproxy_runtime.rehearsal.traffic import format_of, read_traffic
 
@@ -161,8 +162,12 @@ def test_shell_words(text: str, words: list[str]) -> None:
     assert next(commands(text)).words == words
 
 
+def examples(name: str) -> list[Exchange]:
+    return [exchange for exchange in read(name) if REFUSED not in exchange.notes]
+
+
 def test_openapi_examples() -> None:
-    order, tea, coffee, form = read("shop.openapi.yaml")
+    order, tea, coffee, form = examples("shop.openapi.yaml")
     assert order.request.url == (
         "https://eu.example.com/v1/orders/6f9619ff-8b86-4011-b42d-00c04fc964ff?expand=items&apikey=test-key-of-the-consumer"
     )
@@ -175,12 +180,75 @@ def test_openapi_examples() -> None:
 
 
 def test_swagger_2() -> None:
-    add, get, login = read("pets.swagger.json")
+    add, get, login = examples("pets.swagger.json")
     assert add.request.url == "https://pets.example.com/api/pets"
     assert json.loads(add.request.body) == {"name": "text", "age": 1}
     assert add.request.header("authorization") == "Basic dXNlcjpwYXNzd29yZA=="
     assert get.request.url == "https://pets.example.com/api/pets/1?tags=text"
     assert login.request.body == b"user=text"
+
+
+OPENAPI = """openapi: 3.0.0
+servers: [{url: "https://api.example.com/v1"}]
+components: {securitySchemes: {key: {type: apiKey, in: header, name: apikey}}}
+paths:
+  /orders/{id}:
+    put:
+      operationId: change
+      security: [{key: []}]
+      parameters:
+        - {name: id, in: path, required: true, schema: {type: integer, minimum: 1}}
+        - {name: region, in: query, required: true, schema: {type: string, enum: [eu, us]}}
+        - {name: note, in: header, schema: {type: string, maxLength: 3, example: hi}}
+      requestBody:
+        content:
+          application/json:
+            schema:
+              type: object
+              required: [item]
+              properties: {item: {type: string}, amount: {type: integer, maximum: 9}, when: {type: string, format: date}}
+"""
+
+
+def test_openapi_calls_that_are_not_allowed(tmp_path: Path) -> None:
+    file = tmp_path / "api.yaml"
+    file.write_text(OPENAPI)
+    good, *bad = list(read_traffic(file))
+    by_name = {exchange.name.removeprefix("change: "): exchange.request for exchange in bad}
+    assert all(exchange.notes == (REFUSED,) for exchange in bad)
+    assert [exchange.id for exchange in (good, *bad)] == [str(number) for number in range(1, len(bad) + 2)]
+    assert list(by_name) == [
+        "id is no integer",
+        "id is too small",
+        "without the query parameter region",
+        "region is none of its values",
+        "note is too long",
+        "without a body",
+        "a body that is no JSON",
+        "without item in the body",
+        "amount in the body is no integer",
+        "amount in the body is too big",
+        "when in the body is no date",
+        "without credentials",
+        "the method DELETE",
+        "a path that is not there",
+    ]
+    assert by_name["id is too small"].path == "/v1/orders/0"
+    assert by_name["without the query parameter region"].query == ""
+    assert by_name["region is none of its values"].query == "region=no-such-value"
+    assert by_name["note is too long"].header("note") == "xxxx"
+    assert by_name["without a body"].body == b""
+    assert by_name["a body that is no JSON"].body == b"{not json"
+    assert by_name["a body that is no JSON"].header("content-type") == "application/json"
+    assert "item" not in json.loads(by_name["without item in the body"].body)
+    assert json.loads(by_name["amount in the body is too big"].body)["amount"] == 10
+    assert by_name["without credentials"].header("apikey") is None
+    assert good.request.header("apikey")
+    assert (by_name["the method DELETE"].method, by_name["the method DELETE"].path) == (
+        "DELETE",
+        "/v1/orders/1",
+    )
+    assert by_name["a path that is not there"].url == "https://api.example.com/v1/no-such-path"
 
 
 def test_a_trace_of_the_emulator() -> None:

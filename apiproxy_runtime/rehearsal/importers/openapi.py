@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlencode
-
-import yaml
+from urllib.parse import quote, urlencode
 
 from apiproxy_runtime.rehearsal.exchange import Exchange, Expectation, Request
 from apiproxy_runtime.rehearsal.har import BadRecording
 from apiproxy_runtime.rehearsal.importers.multipart import Part, multipart
+from apiproxy_runtime.rehearsal.importers.openapi_document import Document, load_openapi
 from apiproxy_runtime.rehearsal.importers.schema import value_of
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -23,19 +22,26 @@ _KEY = "test-key-of-the-consumer"
 
 def read_openapi(path: Path) -> Iterator[Exchange]:
     """A case for each operation and each example of its body or parameters. Raises BadRecording, OSError."""
-    document = load_openapi(path)
+    for number, operation, case in each_case(path, load_openapi(path), Operation.cases):
+        yield Exchange(
+            str(number),
+            operation.request(case),
+            name=f"{operation.name}{f' ({case.name})' if case.name else ''}",
+            notes=operation.notes,
+            expectations=(Expectation("status", operation.success),) if operation.success else (),
+        )
+
+
+def each_case(
+    path: Path, document: Document, make: Callable[[Operation], Iterator[Case]]
+) -> Iterator[tuple[int, Operation, Case]]:
+    """What `make` makes of each operation, numbered. Raises BadRecording for an operation that cannot be read."""
     number = 0
     for operation in operations(document):
         try:
-            for case in operation.cases():
+            for case in make(operation):
                 number += 1
-                yield Exchange(
-                    str(number),
-                    operation.request(case),
-                    name=f"{operation.name}{f' ({case.name})' if case.name else ''}",
-                    notes=operation.notes,
-                    expectations=(Expectation("status", operation.success),) if operation.success else (),
-                )
+                yield number, operation, case
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise BadRecording(
                 f"{path}: {operation.method.upper()} {operation.path} cannot be read: {type(error).__name__} {error}. "
@@ -43,63 +49,22 @@ def read_openapi(path: Path) -> Iterator[Exchange]:
             ) from None
 
 
-class Document:
-    """A document with its references."""
-
-    def __init__(self, path: Path, content: dict[str, Any]) -> None:
-        self.path = path
-        self.content = content
-        self.old = "swagger" in content
-        self._files: dict[Path, Any] = {path: content}
-
-    def resolve(self, value: Any) -> Any:
-        """What a `$ref` points to, in this file or one beside it; None when there is nothing."""
-        for _ in range(20):
-            if not isinstance(value, dict) or not isinstance(value.get("$ref"), str):
-                return value
-            file, _, pointer = value["$ref"].partition("#")
-            value = self._at(self._file(file), pointer)
-        return None
-
-    def _file(self, name: str) -> Any:
-        path = self.path.parent / name if name else self.path
-        if path not in self._files:
-            self._files[path] = yaml.safe_load(path.read_text("utf-8-sig")) if path.is_file() else None
-        return self._files[path]
-
-    @staticmethod
-    def _at(value: Any, pointer: str) -> Any:
-        for step in pointer.split("/")[1:]:
-            name = unquote(step).replace("~1", "/").replace("~0", "~")
-            if isinstance(value, list) and name.isdigit() and int(name) < len(value):
-                value = value[int(name)]
-            else:
-                value = value.get(name) if isinstance(value, dict) else None
-        return value
-
-    @property
-    def base(self) -> str:
-        """The URL in front of all paths; only a path when the document names no host."""
-        if self.old:
-            host = self.content.get("host") or ""
-            scheme = (self.content.get("schemes") or ["https"])[0]
-            base = str(self.content.get("basePath") or "").rstrip("/")
-            return f"{scheme}://{host}{base}" if host else base
-        servers = self.content.get("servers") or [{}]
-        url = str(servers[0].get("url") or "")
-        for name, variable in (servers[0].get("variables") or {}).items():
-            url = url.replace(f"{{{name}}}", str(variable.get("default", "")))
-        return url.rstrip("/")
-
-
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Values for one request: `parameters` by (where, name); `body` None for none."""
+    """Values for one request: `parameters` by (where, name); `body` None for none.
+
+    keyed   whether it carries the credentials that the operation asks for
+    method  another than the operation's; empty for its own
+    raw     the bytes to send in place of `body`
+    """
 
     name: str
     parameters: dict[tuple[str, str], Any]
     media_type: str = ""
     body: Any = None
+    keyed: bool = True
+    method: str = ""
+    raw: bytes = b""
 
 
 class Operation:
@@ -209,16 +174,20 @@ class Operation:
         named = parameter.get("examples")
         if isinstance(named, dict) and named:
             return (self.document.resolve(next(iter(named.values()))) or {}).get("value")
+        resolved = self.schema(parameter)
+        known = any(key in resolved for key in ("example", "default", "enum"))
+        if not parameter.get("required") and parameter["in"] != "path" and not known:
+            return None
+        return value_of(resolved, self.document.resolve)
+
+    def schema(self, parameter: dict[str, Any]) -> dict[str, Any]:
+        """What a parameter must be."""
         content: dict[str, Any] = parameter.get("content") or {}
         media: dict[str, Any] = next(iter(content.values()), {})
         schema = parameter.get("schema") or media.get("schema")
         if schema is None:
             schema = parameter if "type" in parameter else {"type": "string"}
-        resolved = self.document.resolve(schema) or {}
-        known = any(key in resolved for key in ("example", "default", "enum"))
-        if not parameter.get("required") and parameter["in"] != "path" and not known:
-            return None
-        return value_of(resolved, self.document.resolve)
+        return dict(self.document.resolve(schema) or {})
 
     def request(self, case: Case) -> Request:
         """The request of a case."""
@@ -239,16 +208,21 @@ class Operation:
                 headers.append((name, _text(value)))
             elif where == "cookie":
                 cookies.append(f"{name}={_text(value)}")
-        for scheme in self.security:
+        for scheme in self.security if case.keyed else ():
             self._secure(scheme, query, headers, cookies)
         if cookies:
             headers.append(("Cookie", "; ".join(cookies)))
-        content_type, body = encoded(case.media_type, case.body)
+        content_type, body = (case.media_type, case.raw) if case.raw else encoded(case.media_type, case.body)
         if body:
             headers += [("Content-Type", content_type), ("Content-Length", str(len(body)))]
         url = f"{self.document.base}{path}{'?' if query else ''}{'&'.join(query)}"
         host = Request("GET", url).host
-        return Request(self.method.upper(), url, ((("Host", host),) if host else ()) + tuple(headers), body)
+        return Request(
+            case.method or self.method.upper(),
+            url,
+            ((("Host", host),) if host else ()) + tuple(headers),
+            body,
+        )
 
     def _secure(
         self, scheme: Mapping[str, Any], query: list[str], headers: list[tuple[str, str]], cookies: list[str]
@@ -264,27 +238,6 @@ class Operation:
             headers.append(("Authorization", "Basic dXNlcjpwYXNzd29yZA=="))
         else:
             headers.append(("Authorization", f"Bearer {_KEY}"))
-
-
-def load_openapi(path: Path) -> Document:
-    """The document. Raises BadRecording, OSError."""
-    try:
-        content = yaml.safe_load(path.read_text("utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        place = getattr(error, "problem_mark", None)
-        where = f":{place.line + 1}" if place is not None else ""
-        raise BadRecording(
-            f"{path}{where}: neither YAML nor JSON: {error}. Mend the document there."
-        ) from None
-    if not isinstance(content, dict) or not ("openapi" in content or "swagger" in content):
-        raise BadRecording(
-            f"{path}: this is no OpenAPI document: it has neither openapi nor swagger at its top."
-        )
-    if not isinstance(content.get("paths"), dict):
-        raise BadRecording(
-            f"{path}: the document has no paths. Add the operations that cases are to be made for."
-        )
-    return Document(path, content)
 
 
 def operations(document: Document) -> Iterator[Operation]:
