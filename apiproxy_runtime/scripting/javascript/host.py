@@ -302,6 +302,27 @@ class Host:
         except ValueError as error:
             raise HostError(str(error)) from None
 
+    def _do_wsSecSign(self, payload: str, options: str) -> str:
+        # loaded when a script first calls it: XML and keys cost memory and time that other scripts need not pay
+        from apiproxy_runtime.scripting.javascript.wssecurity import functions
+
+        ctx = self._context()
+        given = json.loads(text_from_script(options))
+        try:
+            return text_to_script(functions.sign(ctx, text_from_script(payload), given))
+        except functions.SecurityError as error:
+            raise HostError(f"crypto.wsSecRsaSign: {error}") from None
+
+    def _do_wsSecValidate(self, payload: str, options: str) -> bool:
+        from apiproxy_runtime.scripting.javascript.wssecurity import functions
+
+        ctx = self._context()
+        error = functions.fault(ctx, text_from_script(payload), json.loads(text_from_script(options)))
+        self._write("wssec_valid", error is None)
+        if error is not None:
+            self._write("wssec_error", error)
+        return error is None
+
     # ---- the world
 
     def _do_now(self) -> float:

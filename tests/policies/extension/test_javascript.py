@@ -65,11 +65,6 @@ def test_a_script_that_cannot_be_compiled_is_told_with_file_and_line() -> None:
     assert (inside.file, inside.line) == ("apiproxy/policies/policy.xml", 2)
 
 
-def test_functions_that_do_not_exist_here_are_warned_of() -> None:
-    (finding,) = findings_of(inline("crypto.wsSecRsaSign(a, b);"))
-    assert (finding.name, finding.severity) == ("UnsupportedFunction", "warning")
-
-
 def test_the_example_can_be_deployed() -> None:
     from apiproxy_policies.extension.javascript import Javascript
 

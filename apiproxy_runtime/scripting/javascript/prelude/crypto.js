@@ -1,7 +1,9 @@
-// crypto: hashes and dates.
+// crypto: hashes, dates and signed SOAP messages.
 (function ($) {
   'use strict';
   const { call, text, safe } = $;
+  const { stringify } = JSON;
+  const given = (options) => safe(stringify(Object(options)));
 
   class Hash {
     #algorithm;
@@ -21,6 +23,8 @@
       return call('dateFormat', safe(format), zone === undefined || zone === null ? 'UTC' : safe(zone),
         time === undefined || time === null ? null : Number(time));
     },
+    wsSecRsaSign(payload, options) { return call('wsSecSign', safe(payload), given(options)); },
+    wsSecRsaValidate(payload, options) { return call('wsSecValidate', safe(payload), given(options)); },
   };
   $.frozen.push(Hash, crypto);
   $.globals.crypto = () => Object.create(crypto);

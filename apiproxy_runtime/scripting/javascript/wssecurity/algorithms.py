@@ -1,0 +1,63 @@
+"""The algorithms of XML signatures that WS-Security with RSA uses. Source: XML Signature Syntax and Processing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from cryptography.hazmat.primitives import hashes
+from lxml import etree
+
+from apiproxy_runtime.scripting.javascript.wssecurity.envelope import SecurityError
+
+EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
+_INCLUSIVE = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
+#: algorithm → (exclusive, with comments)
+_CANONICAL = {
+    EXCLUSIVE: (True, False),
+    f"{EXCLUSIVE}WithComments": (True, True),
+    _INCLUSIVE: (False, False),
+    f"{_INCLUSIVE}#WithComments": (False, True),
+}
+SIGNING = {
+    "rsa-sha1": "http://www.w3.org/2000/09/xmldsig#rsa-sha1",
+    "rsa-sha256": "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
+}
+DIGEST = {
+    "sha1": "http://www.w3.org/2000/09/xmldsig#sha1",
+    "sha256": "http://www.w3.org/2001/04/xmlenc#sha256",
+}
+HASHES: Mapping[str, hashes.HashAlgorithm] = {
+    SIGNING["rsa-sha1"]: hashes.SHA1(),
+    SIGNING["rsa-sha256"]: hashes.SHA256(),
+}
+_DIGESTS = {uri: name for name, uri in DIGEST.items()}
+
+
+def canonical(element: etree._Element, method: str, prefixes: Sequence[str] = ()) -> bytes:
+    """An element in canonical form, as it stands in its document. Raises SecurityError for an unknown method."""
+    known = _CANONICAL.get(method)
+    if known is None:
+        raise SecurityError(f"{method} is no supported canonicalization or transform")
+    exclusive, comments = known
+    try:
+        return etree.tostring(
+            element,
+            method="c14n",
+            exclusive=exclusive,
+            with_comments=comments,
+            inclusive_ns_prefixes=list(prefixes) if exclusive and prefixes else None,
+        )
+    except etree.C14NError:
+        # Canonical XML 1.0, section 1.3: implementations must report relative namespaces as a failure
+        raise SecurityError(
+            "the payload has no canonical form: is each of its namespaces an absolute URI?"
+        ) from None
+
+
+def digest(data: bytes, method: str) -> bytes:
+    """The digest of data. Raises SecurityError for an unknown method."""
+    name = _DIGESTS.get(method)
+    if name is None:
+        raise SecurityError("Reference/DigestMethod/@Algorithm is not acceptable")
+    return hashlib.new(name, data, usedforsecurity=False).digest()
