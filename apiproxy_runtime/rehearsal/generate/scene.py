@@ -89,7 +89,8 @@ class Scene:
         names = {name.lower() for name in headers}
         if kind and "content-type" not in names:
             headers["Content-Type"] = kind
-        if body:
+        if body or self.method in ("POST", "PUT", "PATCH"):
+            # as clients do: Apigee answers 411 to those that do not say how long their body is
             headers["Content-Length"] = str(len(body))
         return Request(self.method, f"{path}?{query}" if query else path, tuple(headers.items()), body)
 
