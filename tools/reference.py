@@ -16,6 +16,8 @@ from pathlib import Path
 
 from apiproxy_runtime.kong.plugin import order, plugins
 from apiproxy_runtime.kong.schema import Field
+from apiproxy_runtime.lint.registry import find_rules
+from apiproxy_runtime.lint.rule import Rule
 from apiproxy_runtime.policy.policy import Policy
 from apiproxy_runtime.policy.registry import all_policies
 from apiproxy_runtime.reference.elements import ElementEntry, element_entries, summary, variables_of
@@ -105,11 +107,11 @@ def policy_page(policy: type[Policy]) -> str:
         parts.append(
             "## Settings\n\nFor all policies of the kind: [`--setting NAME=VALUE`](../../serve.md#settings).\n"
         )
-        rows = (
+        rows_of_settings = (
             (code(setting.name), cell(setting.kind.describe), code(setting.default), cell(setting.doc))
             for setting in policy.settings
         )
-        parts.append(table(("Setting", "Must be", "Default", "Meaning"), rows))
+        parts.append(table(("Setting", "Must be", "Default", "Meaning"), rows_of_settings))
     if policy.faults:
         parts.append("## Faults\n")
         rows_of_faults = (
@@ -132,7 +134,11 @@ def policy_page(policy: type[Policy]) -> str:
 
 
 def index_page(policies: list[type[Policy]]) -> str:
-    parts = ["# Reference\n", NOTE, "- [Flow variables](variables.md)\n- [Faults](faults.md)\n"]
+    parts = [
+        "# Reference\n",
+        NOTE,
+        "- [Flow variables](variables.md)\n- [Faults](faults.md)\n- [Rules of the linter](rules.md)\n",
+    ]
     for family, title in FAMILY_NAMES.items():
         members = [policy for policy in policies if policy.family == family]
         if members:
@@ -195,6 +201,66 @@ def faults_page(policies: list[type[Policy]]) -> str:
     )
     parts.append(table(("Error", "Policy", "Message"), refused))
     return "\n".join(parts).rstrip() + "\n"
+
+
+#: Groups of rules, by the first letters of their ids.
+RULE_GROUPS = {
+    "BN": "Bundle",
+    "PD": "Proxy endpoints",
+    "TD": "Target endpoints",
+    "EP": "Endpoints",
+    "FL": "Flows",
+    "FR": "Fault rules",
+    "FE": "Features",
+    "ST": "Steps",
+    "CC": "Conditions",
+    "PO": "Policies",
+    "DC": "Deprecations",
+    "AR": "Of this project",
+}
+
+
+def example(title: str, text: str) -> str:
+    return f"\n{title}:\n\n```xml\n{inspect.cleandoc(text)}\n```\n" if text else ""
+
+
+def rule_part(rule: type[Rule]) -> str:
+    """What the page of rules says about one."""
+    marks = [
+        rule.severity,
+        *(["`--fix` mends it"] if rule.fixable else []),
+        *(["with `--preview`"] if rule.preview else []),
+        *([f"only with `--profile {rule.profiles[0]}`"] if len(rule.profiles) == 1 else []),
+    ]
+    marks += [f"option `{name}` ({option.default}): {option.doc}" for name, option in rule.options().items()]
+    parts = [f"\n### {rule.id}\n\n**{rule.name}** · {' · '.join(marks)}\n\n{rule.description()}\n"]
+    if rule.cure:
+        parts.append(f"\n{rule.cure}\n")
+    parts += [example("Bad", rule.bad), example("Good", rule.good)]
+    if rule.docs:
+        parts.append(
+            f"\n[Apigee's page]({rule.docs})\n" if "apigee" in rule.docs else f"\n[More]({rule.docs})\n"
+        )
+    return "".join(parts)
+
+
+def rules_page() -> str:
+    """Every rule of the linter that lies in this repository."""
+    rules = [rule for rule in find_rules() if rule.__module__.startswith("apiproxy_runtime.")]
+    parts = [NOTE, "# Rules of the linter\n\n"]
+    parts.append(
+        "What [`apiproxy lint`](../lint.md) looks for beside what a deployment refuses "
+        "([those errors](faults.md#refused-at-deployment) have the rule id `deploy/NAME`). "
+        "Ids other than AR… are apigeelint's, and mean the same.\n\n"
+    )
+    rows = [(f"[{rule.id}](#{rule.id.lower()})", rule.severity, cell(rule.name)) for rule in rules]
+    parts.append(table(("Rule", "Severity", "What"), rows))
+    for letters, title in RULE_GROUPS.items():
+        group = [rule for rule in rules if rule.id.startswith(letters)]
+        if group:
+            parts.append(f"\n## {title}\n")
+            parts += map(rule_part, group)
+    return "".join(parts)
 
 
 def kong_rows(fields: Mapping[str, Field], prefix: str = "") -> list[tuple[str, ...]]:
@@ -260,6 +326,7 @@ def pages() -> dict[Path, str]:
         reference / "variables.md": variables_page(policies),
         reference / "faults.md": faults_page(policies),
         reference / "kong-plugins.md": kong_page(),
+        reference / "rules.md": rules_page(),
         readme: f"{before}{BEGIN}\n{readme_table(policies)}{END}{after}",
         **{reference / "policies" / f"{policy.tag}.md": policy_page(policy) for policy in policies},
     }

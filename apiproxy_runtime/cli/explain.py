@@ -1,4 +1,4 @@
-"""Explain a policy, a fault or a flow variable: the same facts as docs/reference, on the terminal."""
+"""Explain a policy, a fault, a flow variable or a rule of the linter: the same facts as docs/reference, on the terminal."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import sys
 import textwrap
 from collections.abc import Iterator
 
+from apiproxy_runtime.cli.lint import rule_text
+from apiproxy_runtime.lint.registry import find_rule, rule_ids
 from apiproxy_runtime.policy.policy import Policy
 from apiproxy_runtime.policy.registry import all_policies
 from apiproxy_runtime.reference import variables as of
@@ -23,8 +25,8 @@ def run(options: argparse.Namespace) -> int:
     """0 when anything has that name, else 1 with the names that come near."""
     name: str = options.name.strip().strip("{}<>")
     policies = list(all_policies())
-    texts = [_policy(policy) for policy in policies if _is_called(policy, name)]
-    texts += _faults(name, policies) + _deploy_errors(name, policies)
+    texts = [_policy(policy) for policy in policies if _is_called(policy, name)] + _rules(name)
+    texts += _faults(name, policies) + _deploy_errors(name.removeprefix("deploy/"), policies)
     texts = texts or _variables(name, policies)
     if texts:
         print("\n\n".join(texts))
@@ -32,12 +34,18 @@ def run(options: argparse.Namespace) -> int:
     known = [policy.tag for policy in policies]
     known += [fault.name for fault in (*policy_faults(policies), *runtime_faults())]
     known += [variable.name for variable in of.built_in()]
+    known += rule_ids()
     near = difflib.get_close_matches(name, sorted(set(known)), 5, 0.6)
     print(
         f"apiproxy: nothing is called {name!r}." + (f" Did you mean {', '.join(near)}?" if near else ""),
         file=sys.stderr,
     )
     return 1
+
+
+def _rules(name: str) -> list[str]:
+    rule = find_rule(name)
+    return [rule_text(rule)] if rule is not None else []
 
 
 # ---- policies

@@ -149,6 +149,12 @@ def explain(rule_id: str) -> int:
     rule = find_rule(rule_id)
     if rule is None:
         return _refuse(f"there is no rule {rule_id!r}; --list-rules prints those there are")
+    print(rule_text(rule))
+    return 0
+
+
+def rule_text(rule: type[Rule]) -> str:
+    """All that a rule says about itself."""
     parts = [f"{rule.id} {rule.name} ({rule.severity})", rule.description()]
     if rule.cure:
         parts.append(f"Cure: {rule.cure}")
@@ -160,5 +166,4 @@ def explain(rule_id: str) -> int:
     parts += [f"{label}:\n  {text}" for label, text in (("Bad", rule.bad), ("Good", rule.good)) if text]
     if rule.docs:
         parts.append(rule.docs)
-    print("\n\n".join(parts))
-    return 0
+    return "\n\n".join(parts)

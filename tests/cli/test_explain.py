@@ -60,3 +60,10 @@ def test_a_name_that_is_nothing_fails_with_what_comes_near(capsys):
     code, out, err = explain("QuotaViolaton", capsys)
     assert (code, out) == (1, "")
     assert "Did you mean QuotaViolation" in err
+
+
+def test_a_rule_of_the_linter(capsys):
+    code, out, _ = explain("bn005", capsys)
+    assert code == 0
+    assert out.startswith("BN005 ")
+    assert "Bad:" in out
