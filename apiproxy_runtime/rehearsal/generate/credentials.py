@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from apiproxy_runtime.bundle.model import Bundle
 from apiproxy_runtime.bundle.testdata import TestData
 from apiproxy_runtime.rehearsal.generate.origins import Origin, Origins
 from apiproxy_runtime.rehearsal.generate.scene import Scene, basic
+from apiproxy_runtime.rehearsal.generate.tokens import SignedToken, signed_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class Credentials:
     """Where keys, Basic credentials and tokens are looked for, and the pairs of key and secret that there are.
 
     missing  what cannot be given, for people
+    signed   JSON Web Tokens, whose secret is known
     """
 
     keys: tuple[Origin, ...] = ()
@@ -23,6 +25,7 @@ class Credentials:
     tokens: bool = False
     pairs: tuple[tuple[str, str], ...] = ()
     missing: tuple[str, ...] = ()
+    signed: tuple[SignedToken, ...] = ()
 
     def present(self, scene: Scene, token: str = "") -> None:
         """Put credentials into a scene wherever the bundle looks for some."""
@@ -37,14 +40,16 @@ class Credentials:
                     scene.form.setdefault(origin.name, key)
             if self.basics and not token:
                 scene.headers.setdefault("Authorization", basic(key, secret))
+        for each in self.signed:
+            each.put(scene, each.text())
         if token:
             scene.headers["Authorization"] = f"Bearer {token}"
 
 
-def credentials_of(bundles: Iterable[Bundle], test_data: TestData, origins: Origins) -> Credentials:
+def credentials_of(bundles: Sequence[Bundle], test_data: TestData, origins: Origins) -> Credentials:
     """What the bundles' policies ask for, and what the test data has."""
     keys: list[Origin] = []
-    basics = tokens = signed = False
+    basics = tokens = False
     for bundle in bundles:
         for policy in bundle.policies.values():
             if policy.element == "VerifyAPIKey":
@@ -57,8 +62,6 @@ def credentials_of(bundles: Iterable[Bundle], test_data: TestData, origins: Orig
                 operation = (policy.node.child_text("Operation", "") or "").strip()
                 tokens |= operation == "VerifyAccessToken"
                 basics |= operation.startswith(("Generate", "Refresh"))
-            elif policy.element in ("VerifyJWT", "VerifyJWS"):
-                signed = True
     pairs = tuple(
         (credential.consumer_key, credential.consumer_secret)
         for app in test_data.apps
@@ -71,9 +74,13 @@ def credentials_of(bundles: Iterable[Bundle], test_data: TestData, origins: Orig
         missing.append(
             "the test data has no app with an approved key: nothing behind its verification is reached"
         )
-    if signed:
-        missing.append("tokens for VerifyJWT and VerifyJWS are not signed: nothing behind them is reached")
-    return Credentials(tuple(dict.fromkeys(keys)), basics, tokens, pairs, tuple(missing))
+    signed, unsigned = signed_tokens(bundles, origins)
+    if unsigned:
+        missing.append(
+            f"tokens for {', '.join(unsigned)} cannot be signed (no secret of an HS algorithm in test data, property sets "
+            "or the bundle): nothing behind them is reached"
+        )
+    return Credentials(tuple(dict.fromkeys(keys)), basics, tokens, pairs, tuple(missing), tuple(signed))
 
 
 def token_requests(scene: Scene, credentials: Credentials) -> Iterable[Scene]:

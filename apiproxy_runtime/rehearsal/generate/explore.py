@@ -21,6 +21,7 @@ from apiproxy_runtime.rehearsal.generate.goals import Goal, Key, choices, goals_
 from apiproxy_runtime.rehearsal.generate.origins import origins_of
 from apiproxy_runtime.rehearsal.generate.scene import Scene
 from apiproxy_runtime.rehearsal.generate.scout import Kept, Scout, key_of
+from apiproxy_runtime.rehearsal.generate.tokens import token_troubles
 from apiproxy_runtime.rehearsal.generate.trouble import (
     body_troubles,
     callers_of,
@@ -75,7 +76,7 @@ class _Explorer:
     ) -> None:
         self.bundles, self.environment, self.test_data = bundles, environment, test_data
         self.progress = progress
-        self.origins = origins_of(bundles, test_data)
+        self.origins = origins_of(bundles, test_data, environment.property_sets)
         self.credentials = credentials_of(bundles, test_data, self.origins)
         self.gap = TOKEN_GAP if self.credentials.tokens else GAP
         self.callers = callers_of(bundles, self.origins)
@@ -217,6 +218,8 @@ class _Explorer:
         for name, base in self.bases.items():
             scene = self._presented(base)
             for trouble, changed in key_troubles(scene, self.credentials.keys):
+                await self._try(f"{name}: {trouble}", changed, always=True)
+            for trouble, changed in token_troubles(scene, self.credentials.signed):
                 await self._try(f"{name}: {trouble}", changed, always=True)
             if base.base_path not in seen:
                 seen.add(base.base_path)

@@ -6,10 +6,13 @@ Read from the policies' XML: what ExtractVariables captures, what AssignMessage 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
+from types import MappingProxyType
 
 from apiproxy_runtime.bundle.model import Bundle
+from apiproxy_runtime.bundle.propertyset import parse_properties
 from apiproxy_runtime.bundle.testdata import TestData
 from apiproxy_runtime.bundle.xml import Node
 from apiproxy_runtime.rehearsal.generate.sample import embedded
@@ -107,9 +110,16 @@ class Origins:
         return f"nothing in a request decides {variable}"
 
 
-def origins_of(bundles: list[Bundle], test_data: TestData) -> Origins:
-    """Read all policies of the bundles."""
+def origins_of(
+    bundles: list[Bundle],
+    test_data: TestData,
+    property_sets: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+) -> Origins:
+    """Read all policies of the bundles, and the property sets of bundles and environment."""
     origins = Origins()
+    for name, held in chain(property_sets.items(), *map(_own_properties, bundles)):
+        for key, value in held.items():
+            origins.known[f"propertyset.{name}.{key}"] = [Origin("constant", name=value)]
     policies = [policy for bundle in bundles for policy in bundle.policies.values()]
     for policy in policies:
         if policy.element in ("ServiceCallout", "ExternalCallout"):
@@ -137,6 +147,12 @@ def origins_of(bundles: list[Bundle], test_data: TestData) -> Origins:
         if policy.element == "KeyValueMapOperations":
             _map_values(policy.node, values, origins)
     return origins
+
+
+def _own_properties(bundle: Bundle) -> Iterator[tuple[str, Mapping[str, str]]]:
+    for (kind, file), resource in bundle.resources.items():
+        if kind == "properties":
+            yield file.removesuffix(".properties"), parse_properties(resource.read())
 
 
 def _extract(name: str, node: Node, origins: Origins) -> None:
