@@ -9,7 +9,8 @@ from pathlib import Path
 
 from apiproxy_runtime.bundle.discover import NoBundleFound
 from apiproxy_runtime.bundle.finding import DeployError
-from apiproxy_runtime.cli.serve import report, run_loop
+from apiproxy_runtime.cli.announce import report
+from apiproxy_runtime.cli.running import run_loop
 from apiproxy_runtime.cli.trace import TextTrace
 from apiproxy_runtime.cli.workload import Loaded, load, read_settings
 from apiproxy_runtime.gateway.egress import read_connect_to

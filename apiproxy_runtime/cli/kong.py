@@ -11,11 +11,13 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from apiproxy_runtime.bundle.environment import DEFAULT_ORGANIZATION
-from apiproxy_runtime.bundle.finding import DeployError, Finding, Findings
+from apiproxy_runtime.bundle.finding import DeployError, Findings
+from apiproxy_runtime.cli.announce import address_of, report
+from apiproxy_runtime.cli.running import GRACE, records_folder
 from apiproxy_runtime.cli.trace import TextTrace
 from apiproxy_runtime.cli.watch import watch_files
 from apiproxy_runtime.gateway.http.heap import keep_freed_memory
@@ -26,9 +28,6 @@ from apiproxy_runtime.kong.runtime import KongDeployed, KongRuntime, load_kong
 from apiproxy_runtime.state.open import open_store
 from apiproxy_runtime.state.records import Records
 from apiproxy_runtime.state.store import StoreError
-
-#: Seconds that requests in flight get when the server is told to stop.
-GRACE = 10.0
 
 
 async def serve_kong(
@@ -43,7 +42,7 @@ async def serve_kong(
     runtime = KongRuntime(
         store,
         connect_to=connect_to,
-        records=Records(_records_folder(options)),
+        records=Records(records_folder(options)),
         organization=options.organization or DEFAULT_ORGANIZATION,
         environment=options.environment or "test",
     )
@@ -52,12 +51,12 @@ async def serve_kong(
     try:
         deployed = deploy(runtime, path)
     except DeployError as error:
-        report(error.findings)
+        report(error.findings, sys.stderr)
         count = len(error.errors)
         print(f"Refused: {count} error{'s' * (count != 1)}, nothing was deployed.", file=sys.stderr)
         await runtime.close(0)
         return 2
-    report(deployed.warnings)
+    report(deployed.warnings, sys.stderr)
     announce(deployed)
     if options.check:
         await runtime.close(0)
@@ -93,10 +92,13 @@ async def listen(options: argparse.Namespace, path: Path, runtime: KongRuntime, 
     if options.watch:
         watching = loop.create_task(watch_files([path], lambda: redeploy(runtime, path)))
     keep_freed_memory()
-    host = f"[{options.host}]" if ":" in options.host else options.host
     count = len(runtime.router.routes)
     # with its line break in one piece: several workers may write at the same moment
-    print(f"Ready: http://{host}:{server.port} ({count} route{'s' * (count != 1)})\n", end="", flush=True)
+    print(
+        f"Ready: {address_of(options.host, server.port)} ({count} route{'s' * (count != 1)})\n",
+        end="",
+        flush=True,
+    )
     await stop.wait()
     if watching is not None:
         watching.cancel()
@@ -110,10 +112,10 @@ def redeploy(runtime: KongRuntime, path: Path) -> None:
     try:
         deployed = deploy(runtime, path)
     except DeployError as error:
-        report(error.findings)
+        report(error.findings, sys.stderr)
         print("Refused: the configuration before goes on serving.", file=sys.stderr, flush=True)
     else:
-        report(deployed.warnings)
+        report(deployed.warnings, sys.stderr)
         print("Deployed anew.", flush=True)
 
 
@@ -127,14 +129,3 @@ def announce(deployed: KongDeployed) -> None:
     if live:
         names = sorted({instance.plugin.name for instance in live if instance.plugin.runs})
         print(f"Plugins: {', '.join(names)}")
-
-
-def report(findings: Iterable[Finding]) -> None:
-    """One line for each finding."""
-    for finding in findings:
-        print(f"{finding.severity}: {finding}", file=sys.stderr)
-
-
-def _records_folder(options: argparse.Namespace) -> Path | None:
-    scheme, _, path = str(options.state).partition(":")
-    return Path(path).expanduser().parent / "records" if scheme == "sqlite" and not options.check else None

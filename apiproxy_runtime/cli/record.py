@@ -12,8 +12,9 @@ from pathlib import Path
 
 from apiproxy_runtime.bundle.discover import NoBundleFound
 from apiproxy_runtime.bundle.finding import DeployError
+from apiproxy_runtime.cli.announce import report
 from apiproxy_runtime.cli.recorder import recorder_of, show_progress
-from apiproxy_runtime.cli.serve import GRACE, configure_logging, report, run_loop
+from apiproxy_runtime.cli.running import GRACE, configure_logging, run_loop
 from apiproxy_runtime.cli.workload import Loaded, load
 from apiproxy_runtime.gateway.egress import HttpEgress, read_connect_to
 from apiproxy_runtime.gateway.gateway import render_refusal

@@ -17,8 +17,9 @@ from pathlib import Path
 from apiproxy_runtime import __version__
 from apiproxy_runtime.bundle.discover import NoBundleFound
 from apiproxy_runtime.bundle.finding import DeployError
+from apiproxy_runtime.cli.announce import report
 from apiproxy_runtime.cli.derived import derive
-from apiproxy_runtime.cli.serve import report, run_loop
+from apiproxy_runtime.cli.running import run_loop
 from apiproxy_runtime.cli.sides import BadSide, Made, make_side, make_twin
 from apiproxy_runtime.gateway.egress import read_connect_to
 from apiproxy_runtime.rehearsal.acceptance import BadRules, Pack, Rule, read_pack, read_rules

@@ -6,19 +6,19 @@ import argparse
 import asyncio
 import contextlib
 import gc
-import logging
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from apiproxy_runtime.bundle.discover import NoBundleFound
 from apiproxy_runtime.bundle.environment import Environment
-from apiproxy_runtime.bundle.finding import DeployError, Finding, Findings
-from apiproxy_runtime.bundle.testdata import TestData, describe
+from apiproxy_runtime.bundle.finding import DeployError, Findings
+from apiproxy_runtime.bundle.testdata import TestData
+from apiproxy_runtime.cli.announce import address_of, announce_all, report
 from apiproxy_runtime.cli.control import (
     check_control,
     open_control,
@@ -26,6 +26,7 @@ from apiproxy_runtime.cli.control import (
     report_end,
     serve_control,
 )
+from apiproxy_runtime.cli.running import GRACE, configure_logging, records_folder, run_loop
 from apiproxy_runtime.cli.trace import TextTrace
 from apiproxy_runtime.cli.watch import watch_files
 from apiproxy_runtime.cli.workers import Share
@@ -43,18 +44,14 @@ from apiproxy_runtime.gateway.http.exchange import Exchange
 from apiproxy_runtime.gateway.http.heap import keep_freed_memory
 from apiproxy_runtime.gateway.http.limits import Limits
 from apiproxy_runtime.gateway.http.server import Server
-from apiproxy_runtime.gateway.runtime import Deployed, Runtime
+from apiproxy_runtime.gateway.runtime import Runtime
 from apiproxy_runtime.kong.document import alone
-from apiproxy_runtime.program.program import ProxyProgram, SharedFlowProgram
 from apiproxy_runtime.state.open import open_store
 from apiproxy_runtime.state.records import Records
 from apiproxy_runtime.state.store import StoreError
 
 if TYPE_CHECKING:
     from apiproxy_runtime.rehearsal.recording import Recorder
-
-#: Seconds that requests in flight get when the server is told to stop.
-GRACE = 10.0
 
 
 def run(options: argparse.Namespace) -> int:
@@ -108,15 +105,6 @@ def serve_recorded(options: argparse.Namespace, loaded: Loaded, connect_to: dict
     except (ValueError, OSError) as error:
         print(f"apiproxy serve: {error}", file=sys.stderr)
         return 2
-
-
-def run_loop(work: Coroutine[Any, Any, int]) -> int:
-    """Run on uvloop where it is installed: it takes a tenth off the CPU of each request."""
-    try:
-        import uvloop  # optional, from the extra "speed"
-    except ImportError:
-        return asyncio.run(work)
-    return int(uvloop.run(work))
 
 
 async def serve(
@@ -213,12 +201,6 @@ def content_of(loaded: Loaded, host: Host) -> Content:
         host.now(),
         loaded.folders,
     )
-
-
-def records_folder(options: argparse.Namespace) -> Path | None:
-    """Where logs and analytics of policies are kept: beside the SQLite database; in memory with other stores."""
-    scheme, _, path = str(options.state).partition(":")
-    return Path(path).expanduser().parent / "records" if scheme == "sqlite" and not options.check else None
 
 
 async def lead(
@@ -350,10 +332,6 @@ def background_of(replica: LocalReplica) -> set[asyncio.Task[Any]]:
     return tasks.union(*(gateway.background for gateway in replica.gateways))
 
 
-def address_of(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
 async def redeploy(options: argparse.Namespace, host: Host) -> None:
     """Deploy what the files hold now; a broken save leaves the old revision serving."""
     try:
@@ -366,50 +344,3 @@ async def redeploy(options: argparse.Namespace, host: Host) -> None:
         print(f"Refused: {error}; the revision before goes on serving.", file=sys.stderr, flush=True)
     else:
         print("Deployed anew.", flush=True)
-
-
-def report(findings: tuple[Finding, ...] | Findings, stream: Any) -> None:
-    """One line for each finding."""
-    for finding in findings:
-        print(f"{finding.severity}: {finding}", file=stream)
-
-
-def announce(deployed: Deployed, loaded: Loaded) -> None:
-    """What was found and what is deployed."""
-    for line in describe(loaded.environment, loaded.test_data):
-        print(f"Found {line}")
-    print_deployed(deployed.proxies, deployed.shared_flows)
-
-
-def announce_all(host: Host, loaded: Loaded) -> None:
-    """What was found, and what is deployed in all environments."""
-    for line in describe(loaded.environment, loaded.test_data):
-        print(f"Found {line}")
-    for name in host.organization.environments:
-        where = "" if name == host.environment else f" in {name}"
-        print_deployed(host.programs(name), host.shared_flows(name), where)
-
-
-def print_deployed(
-    proxies: Iterable[ProxyProgram], shared_flows: Iterable[SharedFlowProgram], where: str = ""
-) -> None:
-    for flow in shared_flows:
-        print(f"Deployed shared flow {flow.name} ({len(flow.steps)} steps){where}")
-    for program in proxies:
-        for endpoint in program.endpoints:
-            print(
-                f"Deployed {program.bundle.name} revision {program.deployment.revision}: "
-                f"{endpoint.base_path} ({endpoint.name}){where}"
-            )
-
-
-def configure_logging(form: str) -> None:
-    """Warnings and worse, on standard error."""
-    handler = logging.StreamHandler()
-    if form == "json":
-        from apiproxy_runtime.cli.jsonlog import JsonFormatter  # only when asked for
-
-        handler.setFormatter(JsonFormatter())
-    else:
-        handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])

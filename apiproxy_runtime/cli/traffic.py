@@ -9,8 +9,9 @@ from pathlib import Path
 
 from apiproxy_runtime.bundle.discover import NoBundleFound
 from apiproxy_runtime.bundle.finding import DeployError
+from apiproxy_runtime.cli.announce import report
 from apiproxy_runtime.cli.progress import progress
-from apiproxy_runtime.cli.serve import report, run_loop
+from apiproxy_runtime.cli.running import run_loop
 from apiproxy_runtime.cli.workload import Loaded, load
 from apiproxy_runtime.rehearsal.generate.conclusion import Generated
 from apiproxy_runtime.rehearsal.generate.explore import generate
