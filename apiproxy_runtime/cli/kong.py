@@ -1,7 +1,7 @@
 """`apiproxy serve kong.yml`: Kong's declarative configuration in place of bundles.
 
 A kong.yml is served alone: its routes may match any path, so that bundles beside it would never be sure of theirs.
-The control port belongs to bundles and stays closed.
+The control port belongs to bundles and stays closed; options that need it are refused.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from apiproxy_runtime.cli.announce import address_of, report
 from apiproxy_runtime.cli.running import GRACE, records_folder
 from apiproxy_runtime.cli.trace import TextTrace
 from apiproxy_runtime.cli.watch import watch_files
+from apiproxy_runtime.control.observe.accesslog import AccessLog
 from apiproxy_runtime.gateway.http.heap import keep_freed_memory
 from apiproxy_runtime.gateway.http.limits import Limits
 from apiproxy_runtime.gateway.http.server import Server
 from apiproxy_runtime.kong.gateway import render_refusal
+from apiproxy_runtime.kong.model import Configuration
 from apiproxy_runtime.kong.runtime import KongDeployed, KongRuntime, load_kong
 from apiproxy_runtime.state.open import open_store
 from apiproxy_runtime.state.records import Records
@@ -35,8 +37,9 @@ async def serve_kong(
 ) -> int:
     """Deploy, listen, and serve until a signal says stop; 0, or 2 when it cannot be deployed."""
     try:
+        check_options(options)
         store = open_store("memory" if options.check else options.state)
-    except StoreError as error:
+    except (StoreError, ValueError) as error:
         print(f"apiproxy serve: {error}", file=sys.stderr)
         return 2
     runtime = KongRuntime(
@@ -61,7 +64,41 @@ async def serve_kong(
     if options.check:
         await runtime.close(0)
         return 0
-    return await listen(options, path, runtime, share_port)
+    if not options.access_log:
+        return await listen(options, path, runtime, share_port)
+    try:
+        log = AccessLog(options.access_log, options.access_log_format)
+    except OSError as error:
+        print(f"apiproxy serve: {error}", file=sys.stderr)
+        await runtime.close(0)
+        return 2
+    gateway = runtime.gateway
+    gateway.concluded = (*gateway.concluded, log.listener(lambda: key_names(runtime.configuration)))
+    try:
+        return await listen(options, path, runtime, share_port)
+    finally:
+        log.close()
+
+
+def check_options(options: argparse.Namespace) -> None:
+    """Raises ValueError for what a kong.yml cannot have yet, rather than to go without it in silence."""
+    for name, given in (
+        ("--control-port", options.control_port is not None),
+        ("--event-hooks", options.event_hooks is not None),
+        ("--record", options.record is not None),
+    ):
+        if given:
+            raise ValueError(f"{name} works with bundles, not with a kong.yml: leave it out")
+
+
+def key_names(configuration: Configuration) -> frozenset[str]:
+    """Headers and parameters in which plugins look for credentials, in lower case."""
+    return frozenset(
+        name.lower()
+        for instance in configuration.plugins
+        for field in ("key_names", "header_names", "uri_param_names")
+        for name in instance.config.get(field) or ()
+    )
 
 
 def deploy(runtime: KongRuntime, path: Path) -> KongDeployed:

@@ -33,7 +33,13 @@ from apiproxy_runtime.kong.phases import run_access, run_steps
 from apiproxy_runtime.kong.proxy import BODY_LIMIT, TOKEN, Proxy, host_of
 from apiproxy_runtime.kong.router import Asked, KongRouter, Match
 from apiproxy_runtime.kong.tls import server_name
-from apiproxy_runtime.message.context import PROXY_REQUEST, PROXY_RESPONSE, Client, Deployment
+from apiproxy_runtime.message.context import (
+    PROXY_REQUEST,
+    PROXY_RESPONSE,
+    Client,
+    Deployment,
+    MessageContext,
+)
 from apiproxy_runtime.message.headers import Headers
 from apiproxy_runtime.message.message import Message
 from apiproxy_runtime.policy.egress import CallFailed
@@ -73,7 +79,7 @@ class KongGateway:
         self.records = records if records is not None else Records()
         self.watch: Watch | None = None
         #: called with the context when the answer has been sent
-        self.concluded: tuple[Callable[[KongContext], None], ...] = ()
+        self.concluded: tuple[Callable[[MessageContext], None], ...] = ()
         self.program = KongProgram({}, Deployment(world=world), Collected(()))
         self.background: set[asyncio.Task[Any]] = set()
 

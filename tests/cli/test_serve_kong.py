@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import time
 from pathlib import Path
@@ -131,3 +132,27 @@ def test_sample_is_valid() -> None:
         [*APIPROXY, "serve", "--check", str(SAMPLE)], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_access_log_has_a_line_for_each_request_without_keys(tmp_path: Path) -> None:
+    keyed = (TERMINATED % "one") + "  - {name: key-auth, config: {key_names: [X-Pass, pass]}}\n"
+    write(tmp_path, keyed)
+    log = tmp_path / "access.log"
+    with served("kong.yml", "--access-log", "access.log", "--state", "memory", cwd=tmp_path) as server:
+        server.get("/gone?pass=s3cret")
+        server.get("/other")
+        for _ in range(100):
+            if log.read_text().count("\n") == 2:
+                break
+            time.sleep(0.05)
+    first, second = map(json.loads, log.read_text().splitlines())
+    assert (first["uri"], first["status"], first["proxy"]) == ("/gone?pass=REDACTED", 401, "gone")
+    assert (second["uri"], second["status"]) == ("/other", 404)
+
+
+def test_options_that_need_the_control_port_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, TERMINATED % "one")
+    for option in ("--control-port=0", "--event-hooks=hooks.yaml", "--record=traffic.har"):
+        refused = check("kong.yml", option, cwd=tmp_path)
+        assert refused.returncode == 2
+        assert f"{option.partition('=')[0]} works with bundles" in refused.stderr

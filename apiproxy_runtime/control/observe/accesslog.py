@@ -57,17 +57,7 @@ class AccessLog:
 
     def attach(self, runtime: Runtime) -> None:
         """Log the requests of a runtime."""
-        concealed, lines, line_of = Concealed(runtime), self._lines, self._line
-
-        def put(line: bytes) -> None:
-            lines.append(line)
-            if self._timer is None:
-                self._timer = asyncio.get_running_loop().call_later(PAUSE, self.write)
-            elif len(lines) >= MANY:
-                self.write()
-
-        def concluded(ctx: MessageContext) -> None:
-            put(line_of(ctx, concealed.names()))
+        concluded = self.listener(Concealed(runtime).names)
 
         def strayed(exchange: Exchange) -> None:
             # as a transaction that no proxy took
@@ -77,11 +67,24 @@ class AccessLog:
             ctx.deployment.environment = runtime.services.environment.name
             ctx.response = Message(False)
             ctx.response.status = exchange.status
-            put(line_of(ctx, concealed.names()))
+            concluded(ctx)
 
         gateway = runtime.gateway
         gateway.concluded = (*gateway.concluded, concluded)
         gateway.strayed = (*gateway.strayed, strayed)
+
+    def listener(self, secrets: Callable[[], frozenset[str]]) -> Callable[[MessageContext], None]:
+        """What a gateway calls with each transaction that has ended; `secrets` are names in lower case."""
+        lines, line_of = self._lines, self._line
+
+        def concluded(ctx: MessageContext) -> None:
+            lines.append(line_of(ctx, secrets()))
+            if self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(PAUSE, self.write)
+            elif len(lines) >= MANY:
+                self.write()
+
+        return concluded
 
     def write(self) -> None:
         """Write the lines that wait. A disk that is full costs lines and one message, never a request."""
