@@ -93,3 +93,15 @@ def test_a_run_is_taken_up_again(plain: Path, tmp_path: Path, capsys) -> None:
 def test_only_a_bundle_can_be_converted_or_tell_what_to_send(options: list[str], told: str, capsys) -> None:
     assert main(["rehearse", *options]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_what_kong_does_to_paths_is_told(plain: Path, tmp_path: Path) -> None:
+    move(plain, "-o", str(tmp_path / "report.json"), "-o", str(tmp_path / "report.txt"))
+    unexpected = [
+        group
+        for group in json.loads((tmp_path / "report.json").read_text())["differences"]
+        if not group["rule"]
+    ]
+    assert unexpected
+    assert all("Kong decodes and normalises a path" in group["reason"] for group in unexpected)
+    assert "  Kong decodes and normalises a path" in (tmp_path / "report.txt").read_text()

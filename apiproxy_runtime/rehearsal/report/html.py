@@ -120,7 +120,7 @@ def _groups(run: Rehearsal) -> Iterator[str]:
         yield f'<section><h3><span class="tag {cause.severity}">{cause.severity}</span> '
         yield f"Made by {escape(cause.title) or 'no step of either side'}</h3>"
         if cause.reason:
-            yield f"<p class=soft>The new side says: {escape(cause.reason)}</p>"
+            yield f"<p class=soft>Why: {escape(cause.reason)}</p>"
         for number, group in enumerate(cause.groups):
             yield from _group(run, group, opened=position == number == 0)
         yield "</section>"

@@ -56,7 +56,7 @@ def _groups(run: Rehearsal, out: TextIO) -> None:
             break
         out.write(f"\n{cause.severity.upper():<9} {cause.title or 'made by no step of either side'}\n")
         if cause.reason:
-            out.write(f"  the new side says: {_short(cause.reason, _REASON)}\n")
+            out.write(f"  {_short(cause.reason, _REASON)}\n")
         for group in cause.groups[:WITHIN]:
             printed += 1
             example = group.examples[0]

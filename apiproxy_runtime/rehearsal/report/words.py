@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from apiproxy_runtime.kong.path import escape, normalise
 from apiproxy_runtime.rehearsal.difference import KINDS, Severity
 from apiproxy_runtime.rehearsal.run import Rehearsal
 from apiproxy_runtime.rehearsal.side import Branch, Reached
@@ -17,6 +18,11 @@ NOISE = {
     "noise:learnt": "a value that also differs between two runs of the old side",
     "noise:volatile-header": "a header that carries a time or an id of one request",
 }
+
+NORMALISED = (
+    "Kong decodes and normalises a path (//, /./, /../, %61) before it looks for a route, Apigee takes it as it is; no "
+    "configuration changes that"
+)
 
 
 def verdict(run: Rehearsal) -> str:
@@ -63,8 +69,21 @@ def cause_words(old: str, new: str) -> str:
 
 
 def reason(run: Rehearsal, group: Group) -> str:
-    """What the new side says of why it differs there; empty when it says nothing."""
-    return run.remarks.reason(group.key.cause_before, group.key.cause_after)
+    """Why the new side differs there, as its file says, or as paths tell; empty when neither does."""
+    told = run.remarks.reason(group.key.cause_before, group.key.cause_after)
+    if told:
+        return f"the new side says: {told}"
+    if run.after.kind != "kong" or run.before.kind == "kong":
+        return ""
+    views = [view for example in group.examples if (view := run.tally.views.get(example.case))]
+    paths = [_path(view["request"]["url"]) for view in views]
+    return NORMALISED if paths and all(escape(normalise(path)) != path for path in paths) else ""
+
+
+def _path(url: str) -> str:
+    """The path of a URL, or of a target; `//a` is a path."""
+    bare = url.partition("?")[0]
+    return f"/{bare.partition('://')[2].partition('/')[2]}" if "://" in bare else bare
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +100,12 @@ class Cause:
 
 
 def by_cause(run: Rehearsal) -> list[Cause]:
-    """The unexpected differences, together with those of the same cause; the gravest first."""
-    found: dict[str, list[Group]] = {}
+    """The unexpected differences, together with those of the same steps and reason; the gravest first."""
+    found: dict[tuple[str, str], list[Group]] = {}
     for group in run.tally.ordered():
         if group.unexpected:
-            found.setdefault(causes(group), []).append(group)
-    return [Cause(title, reason(run, groups[0]), tuple(groups)) for title, groups in found.items()]
+            found.setdefault((causes(group), reason(run, group)), []).append(group)
+    return [Cause(title, why, tuple(groups)) for (title, why), groups in found.items()]
 
 
 def rule_words(run: Rehearsal, rule: str) -> str:
