@@ -111,6 +111,7 @@ class Runtime:
             world=world,
             settings=dict(settings or {}),
             records=records,
+            connect_to=dict(connect_to or {}),
             catalog=Catalog.of(test_data, environment.organization, environment.name),
         )
 

@@ -5,9 +5,8 @@ A `Site` exists only while a bundle is deployed. What a step keeps of it are the
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from ssl import SSLContext
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from apiproxy_runtime.bundle.environment import Environment
@@ -41,6 +40,8 @@ from apiproxy_runtime.state.store import Answer, Store
 from apiproxy_runtime.world import World
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from apiproxy_runtime.policy.policy import Policy
 
 T = TypeVar("T")
@@ -53,7 +54,11 @@ SharedFlowRunner = Callable[[MessageContext], Awaitable[None]]
 
 
 class Engine(Protocol):
-    """What runs code of bundles outside this process, one for all bundles. Made without arguments."""
+    """What runs code of bundles outside this process, one for all bundles."""
+
+    def __init__(self, connect_to: Mapping[str, str]) -> None:
+        """Where calls that the code makes by itself go instead: `host` or `host:port` to another origin."""
+        ...
 
     async def close(self) -> None:
         """End the processes. Nothing is asked of the engine afterwards."""
@@ -91,6 +96,7 @@ class Services:
     closing      what is done when the runtime ends, the last first; see `on_close`
     engines      the engines that bundles have asked for, by class
     events       what is published to event hooks and other listeners
+    connect_to   where calls go instead, `host` or `host:port` to another origin; the egress knows it by itself
     """
 
     environment: Environment
@@ -109,6 +115,7 @@ class Services:
     closing: list[Callable[[], Awaitable[object]]] = field(default_factory=list)
     engines: dict[type[Engine], Engine] = field(default_factory=dict)
     events: Events = field(default_factory=Events)
+    connect_to: dict[str, str] = field(default_factory=dict)
 
     def on_close(self, callback: Callable[[], Awaitable[object]]) -> None:
         """Have something done when the runtime ends: processes stopped, files removed."""
@@ -118,7 +125,7 @@ class Services:
         """The engine of a class, made when a bundle first asks for it and closed with the runtime."""
         engine = self.engines.get(kind)
         if not isinstance(engine, kind):
-            engine = self.engines[kind] = kind()
+            engine = self.engines[kind] = kind(self.connect_to)
             self.on_close(engine.close)
         return engine
 

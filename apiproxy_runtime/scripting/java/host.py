@@ -11,10 +11,13 @@ import asyncio
 import hashlib
 import tempfile
 import weakref
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from apiproxy_runtime.message.context import MessageContext
+from apiproxy_runtime.scripting.detour import detours_of
+from apiproxy_runtime.scripting.java.forwardproxy import ForwardProxy
 from apiproxy_runtime.scripting.java.run import CalloutTimedOut, Run
 from apiproxy_runtime.scripting.java.sidecar import Sidecar
 from apiproxy_runtime.scripting.process import time_left
@@ -24,9 +27,11 @@ if TYPE_CHECKING:
 
 
 class JavaHost:
-    """Runs the callouts of all bundles."""
+    """Runs the callouts of all bundles. Calls that they make by themselves take the detours of `connect_to`."""
 
-    def __init__(self) -> None:
+    def __init__(self, connect_to: Mapping[str, str] | None = None) -> None:
+        detours = detours_of(connect_to or {})
+        self._proxy = ForwardProxy(detours) if detours else None
         self._sidecars: set[Sidecar] = set()
         self._current: Sidecar | None = None
         self._starting: asyncio.Task[Sidecar] | None = None
@@ -73,7 +78,7 @@ class JavaHost:
             sidecar = Sidecar(self._sidecars.discard)
             self._sidecars.add(sidecar)
             try:
-                await sidecar.start()
+                await sidecar.start(await self._options())
             except BaseException:
                 self._sidecars.discard(sidecar)
                 raise
@@ -81,6 +86,15 @@ class JavaHost:
             return sidecar
         finally:
             self._starting = None
+
+    async def _options(self) -> tuple[str, ...]:
+        """What tells a JVM of the detours."""
+        proxy = self._proxy
+        if proxy is None:
+            return ()
+        if not proxy.port:
+            await proxy.start()
+        return f"-Dapiproxy.detour.port={proxy.port}", f"-Dapiproxy.detour.hosts={','.join(proxy.detours)}"
 
     def keep(self, content: bytes) -> Path:
         """Write a jar where JVMs can read it as long as this runtime lives."""
@@ -101,6 +115,8 @@ class JavaHost:
         if self._starting is not None:
             await asyncio.wait([self._starting])
         await asyncio.gather(*(sidecar.process.close() for sidecar in list(self._sidecars)))
+        if self._proxy is not None:
+            await self._proxy.close()
         if self._folder is not None:
             self._folder.cleanup()
 

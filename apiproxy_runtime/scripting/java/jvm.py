@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,11 +34,20 @@ class Java:
         """The class file version up to which it loads classes (JVM specification, table 4.1-A)."""
         return None if self.version is None else self.version + 44
 
-    def command(self) -> list[str]:
-        """How to start the sidecar."""
+    def command(self, own: Sequence[str] = ()) -> list[str]:
+        """How to start the sidecar; `own` are further options of the JVM."""
         more = shlex.split(os.environ.get("APIPROXY_JAVA_OPTIONS", ""))
         opened = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED]
-        return [self.program, *_OPTIONS, *opened, *more, "-cp", os.fspath(SIDECAR), "apiproxy.sidecar.Main"]
+        return [
+            self.program,
+            *_OPTIONS,
+            *opened,
+            *own,
+            *more,
+            "-cp",
+            os.fspath(SIDECAR),
+            "apiproxy.sidecar.Main",
+        ]
 
 
 def find_java() -> Java:

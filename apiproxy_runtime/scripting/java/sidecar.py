@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -41,11 +41,11 @@ class Sidecar:
         self._loaded: set[tuple[str, int]] = set()
         self._numbers = count(1)
 
-    async def start(self) -> None:
+    async def start(self, options: Sequence[str] = ()) -> None:
         """Start the JVM and wait until it takes callouts. Raises JavaMissing or SidecarLost."""
         java = find_java()
         try:
-            await self.process.start(java.command())
+            await self.process.start(java.command(options))
             async with asyncio.timeout(START_SECONDS):
                 await self._ready
         except (OSError, TimeoutError) as error:

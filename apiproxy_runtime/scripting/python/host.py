@@ -7,10 +7,12 @@ it scripts wait for their turn. A script that uses up its time limit takes its w
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import marshal
 import sys
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from apiproxy_runtime.message import variables
 from apiproxy_runtime.message.context import MessageContext
 from apiproxy_runtime.message.message import Message
 from apiproxy_runtime.message.text import text_of
+from apiproxy_runtime.scripting.detour import detours_of
 from apiproxy_runtime.scripting.process import ChildProcess, time_left
 
 if TYPE_CHECKING:
@@ -29,7 +32,7 @@ logger = logging.getLogger("apiproxy.python")
 _WORKER = (
     *(sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c"),
     "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from apiproxy_runtime.scripting.python.worker import main; del sys.path[0]; main()",
+    "from apiproxy_runtime.scripting.python.worker import lead, main; lead(*sys.argv[2:]); del sys.path[0]; main()",
     str(Path(__file__).parents[3]),
 )
 MOST_WORKERS = 4
@@ -152,9 +155,12 @@ class Worker:
 
 
 class PythonHost:
-    """Runs the scripts of all bundles."""
+    """Runs the scripts of all bundles. Connections that they open by themselves take the detours of `connect_to`."""
 
-    def __init__(self) -> None:
+    def __init__(self, connect_to: Mapping[str, str] | None = None) -> None:
+        detours = detours_of(connect_to or {})
+        led = {name: (each.address, each.port, each.secure) for name, each in detours.items()}
+        self._command = (*_WORKER, json.dumps(led)) if led else _WORKER
         self._workers: set[Worker] = set()
         self._idle: list[Worker] = []
         self._starting = 0
@@ -205,7 +211,7 @@ class PythonHost:
         self._starting += 1
         try:
             worker = Worker(self._lost)
-            await worker.process.start(_WORKER)
+            await worker.process.start(self._command)
         finally:
             self._starting -= 1
             self._next()

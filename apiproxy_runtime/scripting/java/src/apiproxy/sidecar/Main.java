@@ -58,6 +58,7 @@ public final class Main {
         // callouts print and read as they like, and never into the pipes
         System.setIn(new ByteArrayInputStream(new byte[0]));
         System.setOut(new PrintStream(main.new Printed(), true));
+        Detour.install();
         Runtime.getRuntime().addShutdownHook(new Thread(main::leave));
         try {
             main.channel.send(Channel.READY, 0, out -> Wire.writeText(out, System.getProperty("java.version")));
