@@ -9,6 +9,7 @@ the recorded sequence.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -33,6 +34,7 @@ OnMiss = Literal["default", "closest", "fail", "passthrough"]
 ON_MISS: tuple[OnMiss, ...] = ("closest", "default", "fail", "passthrough")
 _DROPPED = HOP_BY_HOP | {"host", "content-length", "expect"}
 _NO_BODY = frozenset(("GET", "HEAD", "DELETE", "OPTIONS", "TRACE"))
+_AUTHORITY = re.compile(r"[^/?#]*//[^/?#]*")
 _CLOSED = ("127.0.0.1", 1, True)
 
 
@@ -146,8 +148,9 @@ class Stubs:
         else:
             held = wire_body(message)
             body = held if isinstance(held, bytes) else b"".join(held)
-        slash = call.url.find("/", 8)
-        target = call.url[slash:] if slash >= 0 else "/"
+        # behind a host without a path the query may come at once, with slashes of its own
+        rest = _AUTHORITY.sub("", call.url, count=1)
+        target = rest if rest[:1] == "/" else f"/{rest}"
         if " " in target or "#" in target:
             target = target.partition("#")[0].replace(" ", "%20")
         fields = message.headers.fields

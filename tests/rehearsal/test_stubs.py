@@ -110,6 +110,22 @@ async def test_what_is_kept_of_a_call_is_what_the_wire_would_carry() -> None:
         await made.send(sent)
 
 
+@pytest.mark.parametrize(
+    ("url", "left"),
+    [
+        ("http://a.test", "http://a.test/"),
+        ("http://a.test?q=1", "http://a.test/?q=1"),
+        ("http://a.test?next=/b/c", "http://a.test/?next=/b/c"),
+        ("https://a.test:8443/x/y?q=/z#part", "https://a.test:8443/x/y?q=/z"),
+        ("http://a.test//x", "http://a.test//x"),
+    ],
+)
+async def test_path_and_query_are_those_of_the_wire(url: str, left: str) -> None:
+    made = await stubs()
+    await made.send(call(url))
+    assert made.calls[0].request.url == left
+
+
 async def test_a_recorded_answer_can_be_streamed() -> None:
     made = await stubs(answer("in pieces"))
     response = await made.send(call(stream=True))
