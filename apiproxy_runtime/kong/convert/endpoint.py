@@ -40,8 +40,8 @@ def draft_endpoint(bundle: Bundle, proxy: ProxyEndpoint, document: Draft) -> Non
             if assembly.incomplete:
                 place = cell.rule.node if cell.rule is not None else proxy.node
                 text = "no target is called, and what answers is not converted: 503 until somebody decides"
-                assembly.todos.append(f"TODO {at(place)}: {text}")
-                _answer(assembly, {"status_code": 503, "message": f"{bundle.name} is not converted"})
+                config: Config = {"status_code": 503, "message": f"{bundle.name} is not converted"}
+                _answer(assembly, config, f"TODO {at(place)}: {text}")
             else:
                 _answer(assembly, {"status_code": 200})
         elif service is not None and assembly.fixed_path and not assembly.ended:
@@ -196,8 +196,10 @@ def _service(bundle: Bundle, cell: Cell, document: Draft) -> ServiceDraft | None
     return service
 
 
-def _answer(assembly: Assembly, config: Config) -> None:
-    assembly.instances["request-termination"] = Instance(Plugin("request-termination", config), [])
+def _answer(assembly: Assembly, config: Config, *notes: str) -> None:
+    assembly.instances["request-termination"] = Instance(
+        Plugin("request-termination", config), [], list(notes)
+    )
 
 
 def _rewrite(proxy: ProxyEndpoint, cell: Cell, base: str, assembly: Assembly) -> None:

@@ -71,8 +71,12 @@ def cause_words(old: str, new: str) -> str:
 def reason(run: Rehearsal, group: Group) -> str:
     """Why the new side differs there, as its file says, or as paths tell; empty when neither does."""
     told = run.remarks.reason(group.key.cause_before, group.key.cause_after)
-    if told:
-        return f"the new side says: {told}"
+    of_paths = group.key.kind in ("open-door", "call-extra") or group.key.place == "url.path"
+    by_path = _by_path(run, group) if of_paths or not told else ""
+    return by_path or (f"the new side says: {told}" if told else "")
+
+
+def _by_path(run: Rehearsal, group: Group) -> str:
     if run.after.kind != "kong" or run.before.kind == "kong":
         return ""
     views = [view for example in group.examples if (view := run.tally.views.get(example.case))]
