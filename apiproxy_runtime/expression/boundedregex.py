@@ -12,7 +12,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from apiproxy_runtime.expression.javaregex import JavaRegexError, Match, parse_java_regex
+from apiproxy_runtime.expression.javaregex import JavaRegexError, parse_java_regex
+from apiproxy_runtime.expression.javareplacement import Match
 from apiproxy_runtime.expression.regexcost import Cost, cost
 from apiproxy_runtime.expression.regexnodes import size
 

@@ -13,9 +13,9 @@ from apiproxy_runtime.expression.boundedregex import BoundedRegex, compile_bound
 from apiproxy_runtime.expression.javaregex import (
     JavaRegexError,
     compile_java_regex,
-    java_replacement,
     translate,
 )
+from apiproxy_runtime.expression.javareplacement import java_replacement
 
 #: expression, texts it matches as a whole, texts it does not (checked against Java 17)
 WHOLE = [

@@ -8,7 +8,8 @@ import json
 import re
 
 from apiproxy_runtime.expression.boundedregex import BoundedRegex, RegexTimeout, compile_bounded
-from apiproxy_runtime.expression.javaregex import JavaRegexError, java_replacement
+from apiproxy_runtime.expression.javaregex import JavaRegexError
+from apiproxy_runtime.expression.javareplacement import java_replacement
 from apiproxy_runtime.expression.template.failure import CallFailed
 
 
