@@ -24,7 +24,7 @@ from apiproxy_runtime.gateway.http.limits import Limits
 from apiproxy_runtime.gateway.http.server import Server
 from apiproxy_runtime.gateway.runtime import Runtime
 from apiproxy_runtime.rehearsal.bundlemasks import masks_of
-from apiproxy_runtime.rehearsal.masking import Masks
+from apiproxy_runtime.rehearsal.masks import Masks
 from apiproxy_runtime.rehearsal.recording import Recorder, recorded
 from apiproxy_runtime.rehearsal.reverse import reverse_proxy
 from apiproxy_runtime.state.open import open_store

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from apiproxy_runtime.rehearsal.har import HarFile
-from apiproxy_runtime.rehearsal.masking import Masking, Masks, with_names
+from apiproxy_runtime.rehearsal.masking import Masking
+from apiproxy_runtime.rehearsal.masks import Masks, with_names
 from apiproxy_runtime.rehearsal.pseudonym import Pseudonyms
 from apiproxy_runtime.rehearsal.recording import Recorder
 from apiproxy_runtime.rehearsal.vault import BadVault, Vault

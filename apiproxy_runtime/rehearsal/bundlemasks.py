@@ -9,7 +9,7 @@ from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.model import Bundle
 from apiproxy_runtime.bundle.testdata import TestData
 from apiproxy_runtime.bundle.xml import Node
-from apiproxy_runtime.rehearsal.masking import Masks
+from apiproxy_runtime.rehearsal.masks import Masks
 
 #: Elements that name the variable a credential comes in by, as `ref` or as text.
 _CREDENTIALS = frozenset(

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from apiproxy_runtime.rehearsal.exchange import Exchange
-from apiproxy_runtime.rehearsal.masking import Masking, Masks
+from apiproxy_runtime.rehearsal.masking import Masking
+from apiproxy_runtime.rehearsal.masks import Masks
 
 _TAIL = b"\n}}\n"
 

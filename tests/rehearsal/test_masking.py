@@ -19,7 +19,8 @@ from apiproxy_runtime.bundle.testdata import TestData
 from apiproxy_runtime.rehearsal.bundlemasks import masks_of
 from apiproxy_runtime.rehearsal.exchange import Exchange, Request, Response, UpstreamCall
 from apiproxy_runtime.rehearsal.har import entry_of
-from apiproxy_runtime.rehearsal.masking import Masking, Masks, with_names
+from apiproxy_runtime.rehearsal.masking import Masking
+from apiproxy_runtime.rehearsal.masks import Masks, with_names
 from apiproxy_runtime.rehearsal.pseudonym import Pseudonyms, is_secret_name
 from apiproxy_runtime.rehearsal.vault import Restoring, Vault
 from tests.house import proxy, steps, target, write_bundle
