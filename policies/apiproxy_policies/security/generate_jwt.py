@@ -22,7 +22,6 @@ from apiproxy_policies.security.jose.claims import (
 from apiproxy_policies.security.jose.compact import encode, write_json
 from apiproxy_policies.security.jose.keys import (
     DirectKey,
-    KeyElement,
     PasswordKey,
     PrivateKey,
     PublicKey,
@@ -30,6 +29,7 @@ from apiproxy_policies.security.jose.keys import (
     check_choice,
     key_finder,
     key_id,
+    keys_of,
     required_choice,
 )
 from apiproxy_policies.security.jose.policy import (
@@ -180,7 +180,7 @@ class GenerateJWT(TokenPolicy):
         elif needed:
             check_choice(
                 needed,
-                self._keys(),
+                keys_of(self),
                 self._algorithm_name(),
                 site,
                 "InvalidConfigurationForActionAndAlgorithm",
@@ -195,15 +195,6 @@ class GenerateJWT(TokenPolicy):
                 )
         elif self.algorithms is None and site.findings.ok:
             report_missing(site, self, "Algorithms" if self.type == "Encrypted" else "Algorithm")
-
-    def _keys(self) -> dict[str, KeyElement | None]:
-        return {
-            "SecretKey": self.secret_key,
-            "PrivateKey": self.private_key,
-            "PublicKey": self.public_key,
-            "PasswordKey": self.password_key,
-            "DirectKey": self.direct_key,
-        }
 
     def _needed(self) -> str:
         """Name of the key element that the algorithm takes; empty when the algorithm is unknown."""
@@ -222,7 +213,7 @@ class GenerateJWT(TokenPolicy):
     def compile(self, site: Site) -> StepFunction:
         if self.algorithm is not None and self.algorithms is not None:
             return self._always_invalid()
-        element = required_choice(self._keys()[self._needed()])
+        element = required_choice(keys_of(self)[self._needed()])
         name = self._algorithm_name()
         key_type = "EC" if name.startswith(("ES", "ECDH")) else "RSA"
         use = "sig" if self.algorithm is not None else "enc"

@@ -19,13 +19,13 @@ from apiproxy_policies.security.jose.compact import Token, decode, read_payload,
 from apiproxy_policies.security.jose.critical import compile_critical
 from apiproxy_policies.security.jose.keys import (
     DirectKey,
-    KeyElement,
     PasswordKey,
     PrivateKey,
     PublicKey,
     SecretKey,
     check_choice,
     key_finder,
+    keys_of,
     required_choice,
 )
 from apiproxy_policies.security.jose.policy import (
@@ -189,22 +189,13 @@ class VerifyJWT(TokenPolicy):
         elif needed := self._needed():
             check_choice(
                 needed,
-                self._keys(),
+                keys_of(self),
                 self._algorithm_name(),
                 site,
                 "InvalidConfigurationForActionAndAlgorithm",
             )
         elif self.algorithms is None and site.findings.ok:
             report_missing(site, self, "Algorithms" if self.type == "Encrypted" else "Algorithm")
-
-    def _keys(self) -> dict[str, KeyElement | None]:
-        return {
-            "SecretKey": self.secret_key,
-            "PrivateKey": self.private_key,
-            "PublicKey": self.public_key,
-            "PasswordKey": self.password_key,
-            "DirectKey": self.direct_key,
-        }
 
     def _needed(self) -> str:
         """Name of the key element that the algorithm takes; empty when the algorithm is unknown."""
@@ -225,7 +216,7 @@ class VerifyJWT(TokenPolicy):
             return self._always_invalid()
         read = compile_source(self.source, site)
         key_type = self.algorithm[0].key_type if self.algorithm else ""
-        element = required_choice(self._keys()[self._needed()])
+        element = required_choice(keys_of(self)[self._needed()])
         find = key_finder(element, site, lenient=self.lenient, key_type=key_type, use="sig")
         known = resolver(self.known_headers, site, lenient=self.lenient)
         check_critical = compile_critical(known, ignore=self.ignore_critical)

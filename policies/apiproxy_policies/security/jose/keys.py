@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from apiproxy_policies.security.jose.refused import Refused
 from apiproxy_policies.security.jose.settings import Resolve, resolver
@@ -297,6 +297,27 @@ def check_choice(
 def _node(site: Site) -> Node:
     assert site.policy is not None
     return site.policy.node
+
+
+class KeyHolder(Protocol):
+    """A policy for JSON Web Tokens: it has an element for each kind of key."""
+
+    secret_key: SecretKey | None
+    private_key: PrivateKey | None
+    public_key: PublicKey | None
+    password_key: PasswordKey | None
+    direct_key: DirectKey | None
+
+
+def keys_of(policy: KeyHolder) -> dict[str, KeyElement | None]:
+    """The keys of a policy, by the names of their elements."""
+    return {
+        "SecretKey": policy.secret_key,
+        "PrivateKey": policy.private_key,
+        "PublicKey": policy.public_key,
+        "PasswordKey": policy.password_key,
+        "DirectKey": policy.direct_key,
+    }
 
 
 def required_choice(element: KeyElement | None) -> KeyElement:
