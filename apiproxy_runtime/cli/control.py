@@ -11,11 +11,13 @@ import logging
 import os
 import socket
 import sys
+from collections.abc import Callable
 
 from apiproxy_runtime.cli.options.serve import DEFAULT_CONTROL_PORT
 from apiproxy_runtime.control.deployevent import DeployEvent, in_brief
 from apiproxy_runtime.control.host import Host
 from apiproxy_runtime.control.observe.reporting import Reporting
+from apiproxy_runtime.control.observe.tally import Deploys
 
 logger = logging.getLogger("apiproxy")
 
@@ -75,6 +77,36 @@ async def serve_control(
         more=(observe.area(reporting),),
         flavour=options.flavour,
     )
+
+
+async def serve_reports(
+    reporting: Reporting,
+    deploys: Callable[[], Deploys],
+    listening: socket.socket,
+    options: argparse.Namespace,
+) -> None:
+    """Answer a control port that reports and does not deploy (a kong.yml's) until cancelled."""
+    server = await asyncio.to_thread(importlib.import_module, "apiproxy_runtime.control.server")
+    observe = await asyncio.to_thread(importlib.import_module, "apiproxy_runtime.control.observe.routes")
+    application = server.guarded(
+        observe.report_routes(reporting, deploys),
+        token=options.control_token,
+        names=(options.control_host,),
+    )
+    await server.answer(application, listening)
+
+
+def listen_for_control(options: argparse.Namespace) -> socket.socket | None:
+    """The listening socket; None, once it was said why, where there can be none."""
+    try:
+        return open_control(options)
+    except OSError as error:
+        print(
+            f"apiproxy serve: cannot listen on {options.control_host}:{options.control_port} for the control "
+            f"API: {error.strerror}; name another --control-port, or say --no-control",
+            file=sys.stderr,
+        )
+        return None
 
 
 def report_end(serving: asyncio.Task[None]) -> None:

@@ -1,7 +1,7 @@
 """`apiproxy serve kong.yml`: Kong's declarative configuration in place of bundles.
 
 A kong.yml is served alone: its routes may match any path, so that bundles beside it would never be sure of theirs.
-The control port belongs to bundles and stays closed; options that need it are refused.
+Its control port reports (metrics, health, event hooks); nothing is deployed over it.
 """
 
 from __future__ import annotations
@@ -10,23 +10,34 @@ import argparse
 import asyncio
 import contextlib
 import signal
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from apiproxy_runtime.bundle.environment import DEFAULT_ORGANIZATION
 from apiproxy_runtime.bundle.finding import DeployError, Findings
 from apiproxy_runtime.cli.announce import address_of, report
+from apiproxy_runtime.cli.control import listen_for_control, report_end, serve_reports
 from apiproxy_runtime.cli.running import GRACE, records_folder
 from apiproxy_runtime.cli.trace import TextTrace
 from apiproxy_runtime.cli.watch import watch_files
+from apiproxy_runtime.control.events.configuration import read_functions
 from apiproxy_runtime.control.observe.accesslog import AccessLog
+from apiproxy_runtime.control.observe.reported import Reported
+from apiproxy_runtime.control.observe.reporting import Reporting
+from apiproxy_runtime.control.observe.tally import Deploys
 from apiproxy_runtime.gateway.http.heap import keep_freed_memory
 from apiproxy_runtime.gateway.http.limits import Limits
 from apiproxy_runtime.gateway.http.server import Server
+from apiproxy_runtime.kong.context import KongContext
 from apiproxy_runtime.kong.gateway import render_refusal
+from apiproxy_runtime.kong.logline import event_record
 from apiproxy_runtime.kong.model import Configuration
 from apiproxy_runtime.kong.runtime import KongDeployed, KongRuntime, load_kong
+from apiproxy_runtime.message.context import MessageContext
+from apiproxy_runtime.policy.events import Events
 from apiproxy_runtime.state.open import open_store
 from apiproxy_runtime.state.records import Records
 from apiproxy_runtime.state.store import StoreError
@@ -64,31 +75,60 @@ async def serve_kong(
     if options.check:
         await runtime.close(0)
         return 0
-    if not options.access_log:
-        return await listen(options, path, runtime, share_port)
     try:
-        log = AccessLog(options.access_log, options.access_log_format)
-    except OSError as error:
+        reporting, log = make_reports(options, runtime, connect_to)
+    except (ValueError, OSError) as error:
         print(f"apiproxy serve: {error}", file=sys.stderr)
         await runtime.close(0)
         return 2
-    gateway = runtime.gateway
-    gateway.concluded = (*gateway.concluded, log.listener(lambda: key_names(runtime.configuration)))
+    # several workers would each tell of their own requests
+    control = None
+    if not options.no_control and not share_port:
+        control = listen_for_control(options)
+        if control is None:
+            await runtime.close(0)
+            return 2
+        print(f"Control: {address_of(options.control_host, control.getsockname()[1])}", flush=True)
     try:
-        return await listen(options, path, runtime, share_port)
+        return await listen(options, path, runtime, reporting, control, share_port)
     finally:
-        log.close()
+        if control is not None:
+            control.close()
+        if log is not None:
+            log.close()
+
+
+def make_reports(
+    options: argparse.Namespace, runtime: KongRuntime, connect_to: Mapping[str, str]
+) -> tuple[Reporting, AccessLog | None]:
+    """What this process reports of its requests. Raises ValueError, OSError for files that cannot be used."""
+    functions = read_functions(options.event_hooks) if options.event_hooks else None
+    log = AccessLog(options.access_log, options.access_log_format) if options.access_log else None
+    reporting = Reporting(
+        runtime.store, connect_to=connect_to, metrics=not options.no_control, functions=functions
+    )
+
+    def secrets() -> frozenset[str]:
+        return key_names(runtime.configuration)
+
+    def record(ctx: MessageContext, names: frozenset[str]) -> dict[str, Any]:
+        return event_record(ctx, names) if isinstance(ctx, KongContext) else {}
+
+    gateway = runtime.gateway
+    reporting.report(Reported(runtime.environment, gateway, Events(), secrets, record))
+    if log is not None:
+        gateway.concluded = (*gateway.concluded, log.listener(secrets))
+    return reporting, log
 
 
 def check_options(options: argparse.Namespace) -> None:
-    """Raises ValueError for what a kong.yml cannot have yet, rather than to go without it in silence."""
-    for name, given in (
-        ("--control-port", options.control_port is not None),
-        ("--event-hooks", options.event_hooks is not None),
-        ("--record", options.record is not None),
-    ):
-        if given:
-            raise ValueError(f"{name} works with bundles, not with a kong.yml: leave it out")
+    """Raises ValueError for what a kong.yml cannot have, rather than to go without it in silence."""
+    if options.record is not None:
+        raise ValueError("--record works with bundles, not with a kong.yml: leave it out")
+    if options.workers > 1 and (options.control_port is not None or options.event_hooks is not None):
+        raise ValueError(
+            "a kong.yml has a control port, and event hooks, in one process: leave --workers out"
+        )
 
 
 def key_names(configuration: Configuration) -> frozenset[str]:
@@ -110,7 +150,14 @@ def deploy(runtime: KongRuntime, path: Path) -> KongDeployed:
     return runtime.deploy(configuration, findings)
 
 
-async def listen(options: argparse.Namespace, path: Path, runtime: KongRuntime, share_port: bool) -> int:
+async def listen(
+    options: argparse.Namespace,
+    path: Path,
+    runtime: KongRuntime,
+    reporting: Reporting,
+    control: socket.socket | None,
+    share_port: bool,
+) -> int:
     """Accept traffic until SIGINT or SIGTERM; then let requests in flight finish."""
     server = Server(runtime.gateway.handle, Limits(), render=render_refusal)
     try:
@@ -120,14 +167,16 @@ async def listen(options: argparse.Namespace, path: Path, runtime: KongRuntime, 
         print(f"apiproxy serve: cannot listen on {place}: {error.strerror}", file=sys.stderr)
         await runtime.close(0)
         return 2
+    reporting.server = server
+    await reporting.start()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stop.set)
-    watching = None
+    beside: list[asyncio.Task[None]] = []
     if options.watch:
-        watching = loop.create_task(watch_files([path], lambda: redeploy(runtime, path)))
+        beside.append(loop.create_task(watch_files([path], lambda: redeploy(runtime, path))))
     keep_freed_memory()
     count = len(runtime.router.routes)
     # with its line break in one piece: several workers may write at the same moment
@@ -136,10 +185,21 @@ async def listen(options: argparse.Namespace, path: Path, runtime: KongRuntime, 
         end="",
         flush=True,
     )
+    if control is not None:
+
+        def deploys() -> Deploys:
+            return Deploys({}, {(runtime.environment, "route"): len(runtime.router.routes)})
+
+        beside.append(loop.create_task(serve_reports(reporting, deploys, control, options)))
+        beside[-1].add_done_callback(report_end)
     await stop.wait()
-    if watching is not None:
-        watching.cancel()
+    for task in beside:
+        task.cancel()
+    if beside:
+        await asyncio.wait(beside, timeout=1)
     await server.stop(GRACE)
+    await runtime.drain(GRACE)
+    await reporting.close()
     await runtime.close(GRACE)
     return 0
 

@@ -21,7 +21,7 @@ from apiproxy_runtime.bundle.testdata import TestData
 from apiproxy_runtime.cli.announce import address_of, announce_all, report
 from apiproxy_runtime.cli.control import (
     check_control,
-    open_control,
+    listen_for_control,
     print_event,
     report_end,
     serve_control,
@@ -48,7 +48,7 @@ from apiproxy_runtime.gateway.runtime import Runtime
 from apiproxy_runtime.kong.document import alone
 from apiproxy_runtime.state.open import open_store
 from apiproxy_runtime.state.records import Records
-from apiproxy_runtime.state.store import StoreError
+from apiproxy_runtime.state.store import Store, StoreError
 
 if TYPE_CHECKING:
     from apiproxy_runtime.rehearsal.recording import Recorder
@@ -60,13 +60,13 @@ def run(options: argparse.Namespace) -> int:
     try:
         connect_to = read_connect_to(options.connect_to)
         settings = read_settings(options)
+        check_control(options)
         kong = alone(options.paths)
         if kong is not None:
             if settings:
                 raise ValueError(f"--setting speaks to policies of bundles; {kong} has none")
             return run_kong(options, kong, connect_to)
         loaded = replace(load(options.paths, options), settings=settings)
-        check_control(options)
     except (NoBundleFound, ValueError) as error:
         print(f"apiproxy serve: {error}", file=sys.stderr)
         return 2
@@ -139,13 +139,14 @@ async def serve(
 
     replica = LocalReplica(store, make_runtime)
     try:
-        reporting = make_reporting(options, replica, connect_to)
+        reporting = make_reporting(options, store, connect_to)
+        reporting.follow(replica)
     except (ValueError, OSError) as error:
         print(f"apiproxy serve: {error}", file=sys.stderr)
         await replica.close(0)
         return 2
     if share is not None and share.leader is not None:
-        return await follow(options, reporting, share.leader)
+        return await follow(options, replica, reporting, share.leader)
     others = [WorkerReplica(end) for end in share.others] if share is not None else []
     host = Host(
         loaded.environment.organization, loaded.environment.name, replica, others, strict=options.strict
@@ -172,12 +173,10 @@ async def serve(
     return await lead(options, host, reporting, share is not None, recorder)
 
 
-def make_reporting(
-    options: argparse.Namespace, replica: LocalReplica, connect_to: dict[str, str]
-) -> Reporting:
+def make_reporting(options: argparse.Namespace, store: Store, connect_to: dict[str, str]) -> Reporting:
     """What this process reports of its requests. Raises ValueError, OSError for files that cannot be used."""
     return Reporting(
-        replica,
+        store,
         connect_to=connect_to,
         metrics=not options.no_control,
         access_log=(
@@ -215,14 +214,8 @@ async def lead(
     tasks: list[asyncio.Task[None]] = []
     control = None
     if not options.no_control:
-        try:
-            control = open_control(options)
-        except OSError as error:
-            print(
-                f"apiproxy serve: cannot listen on {options.control_host}:{options.control_port} for the control "
-                f"API: {error.strerror}; name another --control-port, or say --no-control",
-                file=sys.stderr,
-            )
+        control = listen_for_control(options)
+        if control is None:
             await host.here.close(0)
             return 2
         host.subscribe(print_event)
@@ -244,16 +237,17 @@ async def lead(
     if control is not None:
         print(f"Control: {address_of(options.control_host, control.getsockname()[1])}", flush=True)
     try:
-        return await listen(options, reporting, share_port, started, recorder)
+        return await listen(options, host.here, reporting, share_port, started, recorder)
     finally:
         if control is not None:
             control.close()
 
 
-async def follow(options: argparse.Namespace, reporting: Reporting, leader: socket.socket) -> int:
+async def follow(
+    options: argparse.Namespace, replica: LocalReplica, reporting: Reporting, leader: socket.socket
+) -> int:
     """Serve as a worker that deploys what its leader says; traffic is accepted from the first deploy on."""
     committed = asyncio.Event()
-    replica = reporting.replica
     answers = {"tally": reporting.counted}
     obeying = asyncio.get_running_loop().create_task(obey(leader, replica, committed.set, answers))
     waiting = asyncio.get_running_loop().create_task(committed.wait())
@@ -263,13 +257,14 @@ async def follow(options: argparse.Namespace, reporting: Reporting, leader: sock
         await replica.close(0)
         return 2
     try:
-        return await listen(options, reporting, True, list)
+        return await listen(options, replica, reporting, True, list)
     finally:
         obeying.cancel()
 
 
 async def listen(
     options: argparse.Namespace,
+    replica: LocalReplica,
     reporting: Reporting,
     share_port: bool,
     started: Callable[[], list[asyncio.Task[None]]],
@@ -279,7 +274,6 @@ async def listen(
 
     `started` begins what goes on beside the traffic; its tasks are cancelled first.
     """
-    replica = reporting.replica
     handle: Callable[[Exchange], Awaitable[None]] = replica.handle
     if recorder is not None:
         handle = recorder.round(replica.handle, lambda: background_of(replica))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable, Iterable
 
@@ -33,10 +34,15 @@ def make_application(
 
     `flavour` is the dialect of the management API; `auto` is the one that a request shows.
     """
+    areas = (*AREAS, management.area(flavour), *more)
+    return guarded((route for area in areas for route in area(host)), token=token, names=names)
+
+
+def guarded(routes: Iterable[web.RouteDef], *, token: str = "", names: Iterable[str] = ()) -> web.Application:
+    """An application of routes that lets through only whom the control port is for; `names` as in `make_application`."""
     application = web.Application(client_max_size=MAX_UPLOAD, middlewares=[guard(token, names)])
     application.on_response_prepare.append(harden)
-    for area in (*AREAS, management.area(flavour), *more):
-        application.router.add_routes(area(host))
+    application.router.add_routes(routes)
     return application
 
 
@@ -50,7 +56,13 @@ async def run(
     flavour: Choice = "auto",
 ) -> None:
     """Answer on a listening socket until cancelled."""
-    application = make_application(host, token=token, names=names, more=more, flavour=flavour)
+    await answer(make_application(host, token=token, names=names, more=more, flavour=flavour), listening)
+
+
+async def answer(application: web.Application, listening: socket.socket) -> None:
+    """Answer on a listening socket until cancelled."""
+    # bytes that are no HTTP are the sender's trouble: no traceback in the log for each
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     try:

@@ -80,6 +80,8 @@ class KongGateway:
         self.watch: Watch | None = None
         #: called with the context when the answer has been sent
         self.concluded: tuple[Callable[[MessageContext], None], ...] = ()
+        #: requests of which `concluded` is not told: none, those without a route are told as well
+        self.unmatched = 0
         self.program = KongProgram({}, Deployment(world=world), Collected(()))
         self.background: set[asyncio.Task[Any]] = set()
 

@@ -9,6 +9,7 @@ from apiproxy_runtime.kong.model import Route, Service
 from apiproxy_runtime.kong.proxy import host_of
 from apiproxy_runtime.message.headers import Headers
 from apiproxy_runtime.message.message import Parameters
+from apiproxy_runtime.message.secrecy import REDACTED, is_secret, redacted_uri
 
 _SECRET = frozenset(("authorization", "proxy-authorization"))
 
@@ -63,6 +64,22 @@ def log_record(ctx: KongContext) -> Record:
     if ctx.credential is not None:
         entity = {"id": ctx.credential.id, "consumer_id": ctx.credential.consumer.id}
         record["authenticated_entity"] = entity
+    return record
+
+
+def event_record(ctx: KongContext, secrets: frozenset[str]) -> Record:
+    """What the event `http-log-enterprise`/`log` tells: the same, and nothing secret; `secrets` are names in lower case."""
+    record: Record = {"consumer": {}, "service": {}, "route": {}, **log_record(ctx)}
+    record["ip"] = record["client_ip"]
+    request = record["request"]
+    uri = redacted_uri(ctx.client.request_uri, secrets)
+    request["url"] = request["url"].removesuffix(request["uri"]) + uri
+    request["uri"] = uri
+    request["querystring"] = _table(Parameters.parse(uri.partition("?")[2]))
+    for side in (request, record["response"]):
+        side["headers"] = {
+            name: REDACTED if is_secret(name, secrets) else value for name, value in side["headers"].items()
+        }
     return record
 
 

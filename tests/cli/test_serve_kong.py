@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from tests.cli.test_serve import APIPROXY, served
+from tests.cli.test_serve_control import request, serving
 from tests.house import Upstream, upstream_server
 from tests.kong.house import write
 
@@ -150,9 +151,30 @@ def test_access_log_has_a_line_for_each_request_without_keys(tmp_path: Path) -> 
     assert (second["uri"], second["status"]) == ("/other", 404)
 
 
-def test_options_that_need_the_control_port_are_refused(tmp_path: Path) -> None:
+def test_control_port_reports_requests_and_tells_event_hooks(tmp_path: Path) -> None:
+    keyed = (TERMINATED % "one") + "  - {name: key-auth, config: {key_names: [X-Pass, pass]}}\n"
+    write(tmp_path, keyed)
+    functions = "def note(data, event, source, pid):\n    print('told', data['request']['url'], flush=True)\n    return True\n"
+    (tmp_path / "alarms.py").write_text(functions)
+    (tmp_path / "hooks.yaml").write_text("lambdas: {note: 'alarms.py:note'}\n")
+    with serving("kong.yml", "--event-hooks", "hooks.yaml", "--state", "memory", cwd=tmp_path) as server:
+        hook = b"source=http-log-enterprise&handler=lambda&config.functions[]=note"
+        assert request(f"{server.control}/event-hooks", hook)[0] == 201
+        request(f"{server.traffic}/gone?pass=s3cret")
+        assert server.read_until("told ").endswith("/gone?pass=REDACTED\n")
+        assert request(f"{server.control}/ready")[0] == 200
+        metrics = request(f"{server.control}/metrics")[1]
+        assert (
+            'apiproxy_requests_total{environment="test",method="GET",proxy="gone",status="401"} 1.0'
+            in metrics
+        )
+        assert 'apiproxy_deployed{environment="test",kind="route"} 1.0' in metrics
+        assert request(f"{server.control}/v1/emulator/tree")[0] == 404
+
+
+def test_what_a_kong_file_cannot_have_is_refused(tmp_path: Path) -> None:
     write(tmp_path, TERMINATED % "one")
-    for option in ("--control-port=0", "--event-hooks=hooks.yaml", "--record=traffic.har"):
-        refused = check("kong.yml", option, cwd=tmp_path)
+    for arguments in (["--record=a.har"], ["--workers=2", "--control-port=0", "--port=9"]):
+        refused = check("kong.yml", *arguments, cwd=tmp_path)
         assert refused.returncode == 2
-        assert f"{option.partition('=')[0]} works with bundles" in refused.stderr
+        assert "a kong.yml" in refused.stderr

@@ -29,6 +29,7 @@ from apiproxy_runtime.gateway.http.limits import Limits
 from apiproxy_runtime.gateway.http.server import Server
 from apiproxy_runtime.gateway.runtime import Runtime
 from apiproxy_runtime.state.open import open_store
+from apiproxy_runtime.state.store import Store
 from tests.house import Reply, proxy, steps
 
 APIGEE = "src/main/apigee"
@@ -133,7 +134,7 @@ async def control_house(
     environment: str = "test",
     strict: bool = False,
     flavour: Choice = "auto",
-    reports: Callable[[LocalReplica], Reporting] = Reporting,
+    reports: Callable[[Store], Reporting] = Reporting,
 ) -> AsyncIterator[ControlHouse]:
     """A host with both ports open, in this process."""
     store = open_store(state)
@@ -142,7 +143,8 @@ async def control_house(
         return Runtime(of, TestData(), store)
 
     replica = LocalReplica(store, make_runtime)
-    reporting = reports(replica)
+    reporting = reports(store)
+    reporting.follow(replica)
     host = Host(organization, environment, replica, strict=strict)
     await host.start(content or Content())
     server = Server(replica.handle, Limits(), render=render_refusal)

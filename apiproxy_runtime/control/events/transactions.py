@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from apiproxy_runtime.control.events.marker import HEADER, Marker
-from apiproxy_runtime.control.events.requestlog import fault_event, request_log
+from apiproxy_runtime.control.events.requestlog import fault_event
 from apiproxy_runtime.control.events.sources import BUILT_IN, LOGGED, RAISED
-from apiproxy_runtime.control.observe.concealed import Concealed
-from apiproxy_runtime.gateway.runtime import Runtime
+from apiproxy_runtime.control.observe.reported import Reported
 from apiproxy_runtime.message.context import MessageContext
 
 
 class TransactionEvents:
     """Emits for one runtime. What our own webhooks cause, by their `marker`, is not told of again."""
 
-    def __init__(self, runtime: Runtime, marker: Marker) -> None:
-        events = runtime.services.events
+    def __init__(self, runtime: Reported, marker: Marker) -> None:
+        events = runtime.events
         for kind in BUILT_IN:
             events.publish(kind)
         self._log, self._raised = events.publish(LOGGED), events.publish(RAISED)
         self._gateway = runtime.gateway
-        self._concealed = Concealed(runtime)
+        self._runtime = runtime
         self._marker = marker
 
     def reconsider(self) -> None:
@@ -34,6 +33,6 @@ class TransactionEvents:
         if field is not None and self._marker.knows(field[1]):
             return
         if self._log:
-            self._log(request_log(ctx, self._concealed.names()))
+            self._log(self._runtime.log(ctx, self._runtime.secrets()))
         if ctx.fault is not None and self._raised:
-            self._raised(fault_event(ctx, self._concealed.names()))
+            self._raised(fault_event(ctx, self._runtime.secrets()))

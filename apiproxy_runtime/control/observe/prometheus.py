@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -11,7 +10,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from apiproxy_runtime import __version__
-from apiproxy_runtime.control.observe.tally import BOUNDS, Counter, Histogram, Tally
+from apiproxy_runtime.control.observe.tally import BOUNDS, Counter, Deploys, Histogram, Tally
 
 _COUNTERS: tuple[tuple[str, str, tuple[str, ...], Callable[[Tally], Counter]], ...] = (
     (
@@ -59,13 +58,6 @@ _HISTOGRAMS: tuple[tuple[str, str, tuple[str, ...], Callable[[Tally], Histogram]
         Tally.targets,
     ),
 )
-
-
-class Deploys(NamedTuple):
-    """What `/metrics` tells of deployments: how many of each outcome, and what is deployed now."""
-
-    outcomes: Mapping[tuple[str, ...], int]
-    deployed: Mapping[tuple[str, ...], int]
 
 
 class _Tallied(Collector):

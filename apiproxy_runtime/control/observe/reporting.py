@@ -19,6 +19,7 @@ from apiproxy_runtime.control.events.hooks import Hooks
 from apiproxy_runtime.control.events.marker import Marker
 from apiproxy_runtime.control.events.transactions import TransactionEvents
 from apiproxy_runtime.control.observe.accesslog import AccessLog
+from apiproxy_runtime.control.observe.reported import Reported, of_bundles
 from apiproxy_runtime.control.observe.tally import Tally, add
 from apiproxy_runtime.control.replica import LocalReplica
 from apiproxy_runtime.gateway.egress import HttpEgress
@@ -26,7 +27,7 @@ from apiproxy_runtime.gateway.http.client import HttpClient
 from apiproxy_runtime.gateway.http.server import Server
 from apiproxy_runtime.gateway.runtime import Runtime
 from apiproxy_runtime.policy.events import EventKind, Events
-from apiproxy_runtime.state.store import StoreError
+from apiproxy_runtime.state.store import Store, StoreError
 
 logger = logging.getLogger("apiproxy")
 
@@ -70,7 +71,7 @@ def open_spans(environ: Mapping[str, str] = os.environ) -> Spans | None:
 
 
 class Reporting:
-    """Reports of one process. Make it before the first runtime; `start` when the loop runs, `close` before the replica.
+    """Reports of one process. Make it before the first runtime; `start` when the loop runs, `close` before the store.
 
     metrics    whether requests are counted (they are where there is a control port to ask for it)
     spans      makes spans of transactions, where OpenTelemetry is configured
@@ -79,7 +80,7 @@ class Reporting:
 
     def __init__(
         self,
-        replica: LocalReplica,
+        store: Store,
         *,
         connect_to: Mapping[str, str] | None = None,
         metrics: bool = True,
@@ -87,14 +88,14 @@ class Reporting:
         spans: Spans | None = None,
         functions: Mapping[str, Function] | None = None,
     ) -> None:
-        self.replica = replica
+        self.store = store
         self.tally = Tally()
         #: the traffic port, once it listens
         self.server: Server | None = None
         self._client = HttpClient()
-        self._marker = Marker(replica.store.world.now)
+        self._marker = Marker(store.world.now)
         tools = Tools(HttpEgress(self._client, connect_to), self._marker, functions or {})
-        self.hooks = Hooks(replica.store, tools)
+        self.hooks = Hooks(store, tools)
         #: what is published and emitted outside of runtimes
         self.events = Events()
         self.hooks.attach(self.events)
@@ -102,34 +103,41 @@ class Reporting:
         self._access_log = access_log
         self._spans = spans
         self._polling: asyncio.Task[None] | None = None
-        replica.made.append(self._attach)
-        for runtime in replica.runtimes.values():
-            self._attach(runtime)
+        self._reported: list[Reported] = []
 
-    def _attach(self, runtime: Runtime) -> None:
-        if self._metrics:
-            gateway = runtime.gateway
-            gateway.concluded = (*gateway.concluded, self.tally.concluded)
-            runtime.services.events.listen(
-                self.tally.exceeded, lambda kind: kind.source in ("quota", "spike-arrest")
-            )
+    def follow(self, replica: LocalReplica) -> None:
+        """Report of all runtimes that a process makes for bundles."""
+        replica.made.append(self._report_bundles)
+        for runtime in replica.runtimes.values():
+            self._report_bundles(runtime)
+
+    def _report_bundles(self, runtime: Runtime) -> None:
+        self.report(of_bundles(runtime))
         if self._access_log is not None:
             self._access_log.attach(runtime)
         if self._spans is not None:
             self._spans.attach(runtime)
+
+    def report(self, runtime: Reported) -> None:
+        """Count a runtime's requests, and have event hooks told of them."""
+        self._reported.append(runtime)
+        if self._metrics:
+            gateway = runtime.gateway
+            gateway.concluded = (*gateway.concluded, self.tally.concluded)
+            runtime.events.listen(self.tally.exceeded, lambda kind: kind.source in ("quota", "spike-arrest"))
         transactions = TransactionEvents(runtime, self._marker)
-        self.hooks.attach(runtime.services.events)
+        self.hooks.attach(runtime.events)
         self.hooks.changed.append(transactions.reconsider)
         transactions.reconsider()
 
     async def start(self) -> None:
         """Take up the hooks of the store, and look there for new ones from time to time."""
         try:
-            await self._marker.share(self.replica.store)
+            await self._marker.share(self.store)
             await self.hooks.load()
         except StoreError as error:
             logger.error("Event hooks cannot be read: %s", error)
-        if self.replica.store.leaves_process:
+        if self.store.leaves_process:
             self._polling = asyncio.get_running_loop().create_task(self._poll())
 
     async def _poll(self) -> None:
@@ -159,7 +167,7 @@ class Reporting:
 
     def kinds(self) -> list[EventKind]:
         """What is published in this process."""
-        published = [self.events, *(runtime.services.events for runtime in self.replica.runtimes.values())]
+        published = [self.events, *(runtime.events for runtime in self._reported)]
         kinds = {(kind.source, kind.name): kind for events in published for kind in events.kinds()}
         return list(kinds.values())
 
@@ -167,8 +175,8 @@ class Reporting:
         """The tally with what is only looked up when somebody asks."""
         tally = self.tally
         tally.unmatched.clear()
-        for name, runtime in self.replica.runtimes.items():
-            add(tally.unmatched, (name,), runtime.gateway.unmatched)
+        for runtime in self._reported:
+            add(tally.unmatched, (runtime.environment,), runtime.gateway.unmatched)
         tally.hooks.clear()
         tally.waiting.clear()
         for hook_id, status in self.hooks.status().items():

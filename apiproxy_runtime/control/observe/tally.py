@@ -7,9 +7,10 @@ database of whoever reads the metrics, each table has at most `MOST` keys, and w
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPMethod
+from typing import NamedTuple
 
 from apiproxy_runtime.control.observe.outcome import CLIENT_GONE
 from apiproxy_runtime.message.context import MessageContext
@@ -30,6 +31,13 @@ Counter = dict[tuple[str, ...], int]
 Histogram = dict[tuple[str, ...], list[float]]
 #: Two histograms behind each other: of whole requests, and of the calls of their targets.
 Cells = dict[tuple[str, str, str, int, str], list[float]]
+
+
+class Deploys(NamedTuple):
+    """What `/metrics` tells of deployments: how many of each outcome, and what is deployed now, by environment."""
+
+    outcomes: Mapping[tuple[str, ...], int]
+    deployed: Mapping[tuple[str, ...], int]
 
 
 @dataclass(slots=True)

@@ -19,6 +19,7 @@ from apiproxy_runtime.control.events.hooks import Hooks
 from apiproxy_runtime.control.events.marker import Marker
 from apiproxy_runtime.control.events.routes import routes
 from apiproxy_runtime.control.events.transactions import TransactionEvents
+from apiproxy_runtime.control.observe.reported import of_bundles
 from apiproxy_runtime.gateway.egress import HttpEgress
 from apiproxy_runtime.gateway.http.client import HttpClient
 from tests.house import House, house, proxy, raise_fault, steps, target, write_bundle
@@ -114,7 +115,7 @@ async def stage(
         runtime = running.runtime
         marker = Marker(time.time)
         hooks = Hooks(runtime.services.store, Tools(HttpEgress(egress), marker, functions or {}))
-        transactions = TransactionEvents(runtime, marker)
+        transactions = TransactionEvents(of_bundles(runtime), marker)
         hooks.attach(runtime.services.events)
         hooks.changed.append(transactions.reconsider)
         api = web.Application()
