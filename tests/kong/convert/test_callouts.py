@@ -191,3 +191,15 @@ def test_a_call_under_a_condition_that_no_route_can_ask_is_left_out(tmp_path):
     result = converted(made)
     assert "plugins" not in document(result)
     assert "NOT written" in result.text
+
+
+def test_a_request_that_other_policies_prepare_is_told(tmp_path):
+    call = CALL.format(request='<Request variable="ask"/>', response="<Response>r</Response>")
+    made = simple(tmp_path, "p", call)
+    (made / "policies" / "Ask.xml").write_text(
+        '<AssignMessage name="Ask"><AssignTo createNew="true" type="request">ask</AssignTo>'
+        "<Set><Path>/json</Path></Set></AssignMessage>"
+    )
+    result = converted(made)
+    assert "what Ask puts into the message ask: verb, path, query, headers and body" in result.text
+    assert row(result, "P").lost

@@ -47,6 +47,7 @@ def service_callout(site: Attachment) -> Outcome:
         if request.attributes.get("variable") == "request" and source == "none":
             source = "request_body"
             lost.append("the client's verb, headers and query, which go along on Apigee")
+        lost += _prepared(request.attributes.get("variable", ""), site)
     if query:
         url = f"{url}{'&' if '?' in url else '?'}{'&'.join(query)}"
     response = root.child_text("Response", "")
@@ -212,6 +213,22 @@ def _body(payload: Node | None, source: str, shared: str, lost: list[str]) -> tu
             "the body that the policy writes: the plugin sends the client's body or one of kong.ctx.shared"
         )
     return "none", ""
+
+
+def _prepared(message: str, site: Attachment) -> list[str]:
+    """What other policies put into the request's message before the call."""
+    makers = [
+        policy.name
+        for policy in site.bundle.policies.values()
+        if policy.element == "AssignMessage"
+        and message not in ("", "request")
+        and policy.node.child_text("AssignTo", "").strip() == message
+    ]
+    if not makers:
+        return []
+    return [
+        f"what {', '.join(makers)} puts into the message {message}: verb, path, query, headers and body of this call"
+    ]
 
 
 def _connection(root: Node) -> list[str]:
