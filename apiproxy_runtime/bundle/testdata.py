@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from apiproxy_runtime.bundle.archive import Source, SourceError, open_source
-from apiproxy_runtime.bundle.developer import App, Developer, read_app, read_developer
 from apiproxy_runtime.bundle.elements import suggestion
 from apiproxy_runtime.bundle.entry import Entry, entries_of
 from apiproxy_runtime.bundle.environment import Environment, Found
 from apiproxy_runtime.bundle.finding import Findings, Place
 from apiproxy_runtime.bundle.jsonfile import JsonNode, read_json
 from apiproxy_runtime.bundle.keyvaluemap import KeyValueMap, read_key_value_map
-from apiproxy_runtime.bundle.product import Product, read_product
 from apiproxy_runtime.bundle.workspace import Workspace, find_workspace
+
+if TYPE_CHECKING:
+    from apiproxy_runtime.bundle.developer import App, Developer
+    from apiproxy_runtime.bundle.product import Product
 
 _MAP_FILES = ("maps.json", "kvms.json")
 TEST_FILES = ("products.json", "developers.json", "developerapps.json", *_MAP_FILES)
@@ -128,6 +131,8 @@ class _Reading:
         file = node.file.rsplit("/", 1)[-1].lower()
         names: list[str] = []
         if file == "products.json":
+            from apiproxy_runtime.bundle.product import read_product
+
             noun = "product"
             for entry in entries_of(node, "the product", self.findings):
                 product = read_product(entry, self.findings)
@@ -135,6 +140,8 @@ class _Reading:
                     names.append(product.name)
                     self.once(entry, self.products.setdefault(product.name, product) is product)
         elif file == "developers.json":
+            from apiproxy_runtime.bundle.developer import read_developer
+
             noun = "developer"
             for entry in entries_of(node, "the developer", self.findings):
                 developer = read_developer(entry)
@@ -142,6 +149,8 @@ class _Reading:
                     names.append(developer.email)
                     self.once(entry, self.developers.setdefault(developer.email, developer) is developer)
         elif file == "developerapps.json":
+            from apiproxy_runtime.bundle.developer import read_app
+
             noun = "app"
             for entry, owner in self.app_entries(node):
                 app = read_app(entry, owner, self.findings)

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from typing import overload
 from xml.parsers import expat
 
-from lxml import etree
-
 #: Apigee's own limit on a whole bundle. Source: docs.cloud.google.com/apigee, "Best practices for API proxy design".
 MAX_BYTES = 15 * 1024 * 1024
 MAX_DEPTH = 256
@@ -281,6 +279,8 @@ def _recoded(data: bytes, encoding: str, file: str) -> bytes:
 
 def _explain(source: bytes, error: expat.ExpatError) -> str:
     """libxml2's words for what expat stumbled over (it names both tags of a mismatch, for example)."""
+    from lxml import etree  # only to tell better what is wrong
+
     parser = etree.XMLParser(
         encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +20,13 @@ from apiproxy_runtime.lint.result import ERROR
 from apiproxy_runtime.lint.rule import OptionError, Rule
 
 BASELINE = "apiproxylint-baseline.json"
+#: A run makes much that it keeps, and little garbage: objects between two collections.
+_FEW_COLLECTIONS = 200_000
 
 
 def run(options: argparse.Namespace) -> int:
     """0 when clean, 1 with problems at or over the threshold, 2 when it could not run or a rule failed."""
+    gc.set_threshold(_FEW_COLLECTIONS)
     if options.list_rules:
         print(rule_table(find_rules()), end="")
         return 0

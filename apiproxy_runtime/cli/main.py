@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import sys
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ COMMANDS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code."""
+    gc.disable()  # what is loaded stays, so there is nothing to collect yet
     words = list(sys.argv[1:] if arguments is None else arguments)
     name = next((word for word in words if not word.startswith("-")), None)
     if name not in COMMANDS:
@@ -44,7 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words.remove(name)
     options = parser.parse_args(words)
     try:
-        return int(importlib.import_module(command.module).run(options))
+        run = importlib.import_module(command.module).run
+        gc.freeze()
+        gc.enable()
+        code = int(run(options))
+        gc.freeze()  # the process ends, and need not look for garbage once more
+        return code
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

@@ -10,8 +10,6 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-import regex
-
 
 @dataclass(frozen=True, slots=True)
 class CharacterSet:
@@ -154,6 +152,8 @@ def named(name: str, unicode: bool) -> CharacterSet:
 @lru_cache(maxsize=64)
 def _ranges(name: str) -> str:
     """The characters of a Unicode property, as ranges; slow the first time (every code point is looked at)."""
+    import regex  # few expressions name such a class
+
     try:
         runs = regex.compile(rf"\p{{{name}}}+")
     except regex.error:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from apiproxy_runtime.bundle.model import SSLInfo
 from apiproxy_runtime.bundle.xml import Node
-from apiproxy_runtime.gateway.http.tls import TlsProfile
+from apiproxy_runtime.gateway.http.tlsprofile import TlsProfile
 from apiproxy_runtime.message.context import MessageContext
 from apiproxy_runtime.policy.site import Site
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from math import inf
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from apiproxy_runtime.bundle.model import HTTPTargetConnection
 from apiproxy_runtime.bundle.targetserver import TargetServer
 from apiproxy_runtime.gateway.compression import force_encoding
-from apiproxy_runtime.gateway.egress import Outgoing
 from apiproxy_runtime.gateway.loadbalancer import TARGET_HEALTH, Balance, ServerState
 from apiproxy_runtime.gateway.sslinfo import compile_tls
 from apiproxy_runtime.message.context import MessageContext, TargetCall
@@ -23,6 +23,9 @@ from apiproxy_runtime.policy.egress import CONNECT_TIMEOUT_MS, IO_TIMEOUT_MS, Ca
 from apiproxy_runtime.policy.site import Site
 from apiproxy_runtime.policy.tokens import compile_header_name, compile_token
 from apiproxy_runtime.program.properties import byte_limit, flag, milliseconds, success_codes
+
+if TYPE_CHECKING:
+    from apiproxy_runtime.gateway.egress import Outgoing
 
 
 class HttpTarget:

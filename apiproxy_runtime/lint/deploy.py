@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable
-from ssl import SSLContext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,6 +32,8 @@ from apiproxy_runtime.state.memory import MemoryStore
 from apiproxy_runtime.world import World
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from apiproxy_runtime.gateway.egress import UnaryCall, Way
 
 Q = TypeVar("Q")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from xml.sax.saxutils import escape, quoteattr
 
 from apiproxy_runtime.bundle.xml import Node
 from apiproxy_runtime.lint.result import Fix
@@ -18,12 +17,16 @@ def replace_node(node: Node, markup: str) -> Fix:
 
 def replace_text(node: Node, text: str) -> Fix:
     """Another text in place of all that an element holds."""
+    from xml.sax.saxutils import escape  # it loads an HTTP client, and few runs mend anything
+
     tag = node.start_tag.removesuffix("/>").removesuffix(">").rstrip()
     return replace_node(node, f"{tag}>{escape(text)}</{node.tag}>")
 
 
 def set_attribute(node: Node, name: str, value: str) -> Fix:
     """An attribute, new or in place of the one there is."""
+    from xml.sax.saxutils import quoteattr  # as above
+
     tag = node.start_tag
     found = re.search(_ATTRIBUTE.format(re.escape(name)), tag)
     setting = f"{name}={quoteattr(value)}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +63,8 @@ def run_linter(
     command: Sequence[str], scripts: Sequence[ResourceFile], bundle: LintBundle, config: Path
 ) -> str:
     """What a linter prints about scripts, run where its configuration lies. Raises LinterFailed."""
+    import subprocess  # few bundles have such a linter beside them
+
     source = bundle.model.source
     assert isinstance(source, FolderSource)
     files = [str((source.folder / script.file).resolve()) for script in scripts]

@@ -11,9 +11,9 @@ import importlib.util
 import re
 from collections.abc import Collection
 from functools import lru_cache
-from importlib.metadata import entry_points
 from pathlib import Path
 
+from apiproxy_runtime.entrypoints import entry_points
 from apiproxy_runtime.lint.rule import Rule
 
 GROUP = "apiproxy_runtime.rules"
@@ -50,7 +50,7 @@ def _rule_of(module_name: str, id: str) -> type[Rule]:
 def _modules() -> dict[str, str]:
     """Module names by rule id."""
     found: dict[str, str] = {}
-    for package in (OURS, *sorted({entry.value.partition(":")[0] for entry in entry_points(group=GROUP)})):
+    for package in (OURS, *sorted({value.partition(":")[0] for value in entry_points(GROUP)})):
         spec = importlib.util.find_spec(package)
         if spec is None:
             continue

@@ -8,22 +8,31 @@ touches is forwarded byte for byte.
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
-
-from lxml import etree
 
 from apiproxy_runtime.message.headers import Headers
 from apiproxy_runtime.message.jsontext import read_json, read_members
 
+if TYPE_CHECKING:
+    from lxml import etree
+
 _UNSET: Any = object()
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
-#: No entities from outside, no network, no bombs: lxml's own limits stay in force (huge_tree off).
-_SAFE_XML = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
 
 FORM_TYPE = "application/x-www-form-urlencoded"
+
+
+@lru_cache(1)
+def _xml_reader() -> Callable[[bytes], etree._Element]:
+    """Reads XML: no entities from outside, no network, no bombs (lxml's own limits stay in force)."""
+    from lxml import etree  # not every bundle looks into XML
+
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    return lambda body: etree.fromstring(body, parser)
 
 
 def reason_phrase(status: int) -> str:
@@ -233,7 +242,7 @@ class Message:
     def xml(self) -> etree._Element:
         """The body as an XML tree, parsed once without entities or network. Raises etree.XMLSyntaxError."""
         if self._xml is _UNSET:
-            self._xml = etree.fromstring(self.body, _SAFE_XML)
+            self._xml = _xml_reader()(self.body)
         tree: etree._Element = self._xml
         return tree
 

@@ -1,7 +1,9 @@
 """What a policy may use. Policies import from here and from nowhere else of the runtime."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from apiproxy_runtime.bundle.cache import Cache as CacheDescriptor
-from apiproxy_runtime.bundle.developer import App, Developer
 from apiproxy_runtime.bundle.finding import Findings, Place
 from apiproxy_runtime.bundle.model import (
     Authentication,
@@ -12,7 +14,6 @@ from apiproxy_runtime.bundle.model import (
     SSLInfo,
     TargetEndpoint,
 )
-from apiproxy_runtime.bundle.product import Product
 from apiproxy_runtime.bundle.target import (
     read_authentication,
     read_http_target,
@@ -25,17 +26,9 @@ from apiproxy_runtime.expression.boundedregex import BoundedRegex, RegexTimeout,
 from apiproxy_runtime.expression.condition.compiler import compile_condition
 from apiproxy_runtime.expression.condition.lexer import ConditionSyntaxError
 from apiproxy_runtime.expression.javaregex import JavaRegexError, compile_java_regex
-from apiproxy_runtime.expression.jsonpath import (
-    MISSING,
-    JsonPath,
-    JsonPathSyntaxError,
-    compile_jsonpath,
-    to_text,
-)
 from apiproxy_runtime.expression.pattern import Pattern, PatternError, compile_pattern
 from apiproxy_runtime.expression.simpledateformat import DateFormatError, compile_format, parse_date
 from apiproxy_runtime.expression.template.compiler import Template, UnresolvedVariable
-from apiproxy_runtime.expression.xpath import NotANodeset, XPath, XPathFailed, XPathSyntaxError, compile_xpath
 from apiproxy_runtime.message import variables
 from apiproxy_runtime.message.builtin import BUILT_IN
 from apiproxy_runtime.message.context import (
@@ -122,6 +115,48 @@ from apiproxy_runtime.state.store import Answer, Store, settled, then
 from apiproxy_runtime.state.tokens import Code, Records, RequestToken, Token, Tokens
 from apiproxy_runtime.state.window import Count
 from apiproxy_runtime.world import World
+
+if TYPE_CHECKING:
+    from apiproxy_runtime.bundle.developer import App, Developer
+    from apiproxy_runtime.bundle.product import Product
+    from apiproxy_runtime.expression.jsonpath import (
+        MISSING,
+        JsonPath,
+        JsonPathSyntaxError,
+        compile_jsonpath,
+        to_text,
+    )
+    from apiproxy_runtime.expression.xpath import (
+        NotANodeset,
+        XPath,
+        XPathFailed,
+        XPathSyntaxError,
+        compile_xpath,
+    )
+
+#: What takes long to load, and most bundles need only a part of: imported when a policy first asks for it.
+_LATER = {
+    **dict.fromkeys(("App", "Developer"), "apiproxy_runtime.bundle.developer"),
+    "Product": "apiproxy_runtime.bundle.product",
+    **dict.fromkeys(
+        ("MISSING", "JsonPath", "JsonPathSyntaxError", "compile_jsonpath", "to_text"),
+        "apiproxy_runtime.expression.jsonpath",
+    ),
+    **dict.fromkeys(
+        ("NotANodeset", "XPath", "XPathFailed", "XPathSyntaxError", "compile_xpath"),
+        "apiproxy_runtime.expression.xpath",
+    ),
+}
+
+
+def __getattr__(name: str) -> object:
+    module = _LATER.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(module), name)
+    globals()[name] = value
+    return value
+
 
 __all__ = [
     "BOOLEAN",

@@ -12,9 +12,9 @@ import importlib
 import importlib.util
 from collections.abc import Iterator
 from functools import lru_cache
-from importlib.metadata import entry_points
 from pathlib import Path
 
+from apiproxy_runtime.entrypoints import entry_points
 from apiproxy_runtime.policy.policy import Policy
 from apiproxy_runtime.policy.setting import Setting
 
@@ -65,7 +65,7 @@ def _unnamed_modules() -> tuple[str, ...]:
 
 @lru_cache(1)
 def _packages() -> tuple[str, ...]:
-    named = {entry.value.partition(":")[0] for entry in entry_points(group=GROUP)}
+    named = {value.partition(":")[0] for value in entry_points(GROUP)}
     return tuple(sorted(named | {"apiproxy_policies"}))
 
 

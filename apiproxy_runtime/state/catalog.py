@@ -13,16 +13,18 @@ import string
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from apiproxy_runtime.bundle.developer import App, Credential, CredentialProduct, Developer
-from apiproxy_runtime.bundle.product import Product
 from apiproxy_runtime.bundle.testdata import TestData
 from apiproxy_runtime.message.context import MessageContext
 from apiproxy_runtime.state.operation import Grant, Rule, covers, rules_of
 from apiproxy_runtime.state.secret import secret_key
 from apiproxy_runtime.state.store import Answer, Store, StoreError, settled
 from apiproxy_runtime.world import World
+
+if TYPE_CHECKING:
+    from apiproxy_runtime.bundle.developer import App, Credential, Developer
+    from apiproxy_runtime.bundle.product import Product
 
 #: Names beneath this one are the derived ids; the value itself means nothing.
 _NAMESPACE = uuid.UUID("5f6d4c1e-0f5b-4a8e-9c59-0d5bb7c3a7a1")
@@ -226,6 +228,8 @@ class Catalog:
 
 
 def _unknown(app: App) -> Developer:
+    from apiproxy_runtime.bundle.developer import Developer
+
     return Developer(app.developer, "", "", app.developer, "", "active", {}, 0, 0, app.place)
 
 
@@ -265,6 +269,8 @@ async def _drawn(app: App, store: Store, organization: str) -> Credential:
         stored = secret.unseal(stored, place)
     record = json.loads(stored)
     expires = record["issued"] + app.key_expires_in if app.key_expires_in > 0 else -1
+    from apiproxy_runtime.bundle.developer import Credential, CredentialProduct
+
     return Credential(
         consumer_key=record["key"],
         consumer_secret=record["secret"],

@@ -11,9 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from apiproxy_runtime.bundle.product import Product, ProductQuota
+if TYPE_CHECKING:
+    from apiproxy_runtime.bundle.product import Product, ProductQuota
+
 
 #: Says whether a path after the base path is covered; None covers all.
 Covers = Callable[[str], object] | None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from apiproxy_runtime.expression.template import digest, query, random, text, time, xeger
+from apiproxy_runtime.expression.template import digest, random, text, time, xeger
 from apiproxy_runtime.message.message import Message
 from apiproxy_runtime.world import World
 
@@ -51,6 +51,33 @@ class Function:
 
 def _pure(implementation: Callable[..., str]) -> Implementation:
     return lambda world, arguments: implementation(*arguments)
+
+
+# JSONPath, XPath and what they need take longer to load than all else that templates need
+
+
+def _xpath(*arguments: str) -> str:
+    from apiproxy_runtime.expression.template.query import xpath
+
+    return xpath(*arguments)
+
+
+def _json_path(*arguments: str) -> str:
+    from apiproxy_runtime.expression.template.query import json_path
+
+    return json_path(*arguments)
+
+
+def _path(expression: str) -> object:
+    from apiproxy_runtime.expression.template.query import path
+
+    return path(expression)
+
+
+def _json_path_of_message(expression: str, want_array: str = "false") -> Callable[[Message], str]:
+    from apiproxy_runtime.expression.template.query import json_path_of_message
+
+    return json_path_of_message(expression, want_array)
 
 
 def _worldly(implementation: Callable[..., str]) -> Implementation:
@@ -177,17 +204,17 @@ def _table() -> dict[str, Function]:
             f"{name}(expression,xml[,type][,prefix:uri…])",
             2,
             13,
-            _pure(query.xpath),
+            _pure(_xpath),
             "What an XPath 1.0 expression finds, as nodeset (markup, the default), node, string, number or boolean.",
         )
     add(
         "jsonPath(path,json[,wantArray])",
         2,
         3,
-        _pure(query.json_path),
+        _pure(_json_path),
         "What a JSONPath finds; of an array its first element, unless wantArray is true.",
-        checks={0: query.path},
-        of_message=query.json_path_of_message,
+        checks={0: _path},
+        of_message=_json_path_of_message,
     )
     return {function.name: function for function in functions}
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from apiproxy_runtime.expression.jsonpath import JsonPathSyntaxError, compile_jsonpath
 from apiproxy_runtime.lint.rule import LintBundle, Match, PolicyFile, Rule
 
 
@@ -21,6 +20,8 @@ class JsonPaths(Rule):
     supersedes = ("JSONPathCompilationFailed", "EmptyJSONPathExpression")
 
     def on_policy(self, policy: PolicyFile, bundle: LintBundle) -> Iterator[Match]:
+        from apiproxy_runtime.expression.jsonpath import JsonPathSyntaxError, compile_jsonpath
+
         for node in policy.node.walk():
             if node.tag != "JSONPath":
                 continue
