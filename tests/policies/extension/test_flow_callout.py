@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from apiproxy_runtime.message import variables
 from apiproxy_runtime.message.context import MessageContext
 from apiproxy_runtime.message.fault import Fault
+from tests.house import house, proxy, raise_fault, show, steps, target, write_bundle
 from tests.policies.kit import compile_policy, context, deploy_errors, fault_of, load, request, run
 
 
@@ -179,3 +181,32 @@ async def test_a_shared_flow_that_is_replaced_later_is_the_one_that_runs():
     flows["shared"] = watching("request.verb", seen=seen)
     await run(step)
     assert seen == {"request.verb": "GET"}
+
+
+# ---- over HTTP
+
+
+async def test_a_shared_flow_answers_for_the_proxy(tmp_path: Path) -> None:
+    shared = write_bundle(
+        tmp_path,
+        "shared",
+        {
+            "sharedflows/default.xml": f'<SharedFlow name="default">{steps("AM-Greet", RF_No="who = &quot;nobody&quot;")}</SharedFlow>',
+            "policies/AM-Greet.xml": show("AM-Greet", X_Greeting="Hello {who}"),
+            "policies/RF-No.xml": raise_fault("RF-No", 403, "not you"),
+        },
+        "sharedflowbundle",
+    )
+    calling = write_bundle(
+        tmp_path,
+        "calling",
+        {
+            "proxies/default.xml": proxy(request=steps("FC")),
+            "targets/default.xml": target(),
+            "policies/FC.xml": policy('<Parameter name="who" ref="request.queryparam.who"/>'),
+        },
+    )
+    async with house(shared, calling) as gateway:
+        assert (await gateway.get("/t?who=Ada")).json()["headers"]["x-greeting"] == "Hello Ada"
+        reply = await gateway.get("/t?who=nobody")
+        assert (reply.status, reply.text) == (403, "not you")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from apiproxy_runtime.bundle.model import Resource
 from apiproxy_runtime.message.message import Message
 from apiproxy_runtime.policy.egress import Call, CallFailed
 from apiproxy_runtime.world import World
+from tests.house import house, proxy, steps, target, write_bundle
 from tests.policies.extension.conftest import Backend, MakeRuntime
 from tests.policies.kit import (
     Answers,
@@ -200,3 +202,32 @@ async def test_tls_settings_are_those_of_a_target(make_runtime: MakeRuntime, bac
     step = compile_policy(inline(script, inside=tls), using=runtime.services)
     assert (await run(step)).variables["status"] == 200
     assert [(seen.verb, seen.target) for seen in backend.seen] == [("GET", "/a/b?c=d")]
+
+
+# ---- over HTTP
+
+
+async def test_a_script_changes_a_request_and_its_answer(tmp_path: Path) -> None:
+    bundle = write_bundle(
+        tmp_path,
+        "scripted",
+        {
+            "proxies/default.xml": proxy(request=steps("JS-In"), response=steps("JS-Out")),
+            "targets/default.xml": target(),
+            "policies/JS-In.xml": BY_URL.replace("JS-1", "JS-In"),
+            "policies/JS-Out.xml": inline(
+                "response.headers['X-Seen'] = context.getVariable('seen');"
+            ).replace("JS-1", "JS-Out"),
+            "resources/jsc/main.js": "var asked = request.queryParams.q;\n"
+            "if (!asked) throw new Error('ask something');\n"
+            "context.setVariable('seen', asked.toUpperCase());\n"
+            "request.headers['X-Asked'] = asked;\n",
+        },
+    )
+    async with house(bundle) as gateway:
+        reply = await gateway.get("/t?q=tea")
+        assert (reply.json()["headers"]["x-asked"], reply.headers["X-Seen"]) == ("tea", "TEA")
+        reply = await gateway.get("/t")
+        assert reply.status == 500
+        assert reply.fault()[0] == "steps.javascript.ScriptExecutionFailed"
+        assert "ask something. (main.js:2)" in reply.fault()[1]

@@ -440,3 +440,23 @@ async def test_model_answers_are_judged() -> None:
     fault = await fault_of(step, ctx)
     assert fault.code == "steps.sanitize.model.response.FilterMatched"
     assert ctx.variables["SanitizeModelResponse.SMR.raiMatchesFound"] is True
+
+
+# ---- declarations that are wrong
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [
+        '<SanitizeUserPrompt name="S"/>',
+        '<SanitizeUserPrompt name="S"><ModelArmor><TemplateName>t</TemplateName></ModelArmor>'
+        "<IgnoreUnresolvedVariables>maybe</IgnoreUnresolvedVariables></SanitizeUserPrompt>",
+        '<SanitizeModelResponse name="S"/>',
+        '<SanitizeModelResponse name="S"><ModelArmor/></SanitizeModelResponse>',
+        '<TraceCapture name="T"><Variables><Variable ref="v"/></Variables></TraceCapture>',
+        '<TraceCapture name="T"><Variables><Variable name="a"/></Variables></TraceCapture>',
+        '<TraceCapture name="T"><ThrowExceptionOnLimit>1</ThrowExceptionOnLimit></TraceCapture>',
+    ],
+)
+def test_what_is_missing_or_malformed_is_refused(xml: str) -> None:
+    assert len(deploy_errors(xml)) == 1

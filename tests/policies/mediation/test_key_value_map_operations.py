@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from apiproxy_runtime.state.memory import MemoryStore
 from apiproxy_runtime.state.store import settled
 from apiproxy_runtime.world import FrozenWorld
+from tests.house import house, proxy, show, steps, target, write_bundle
 from tests.policies.kit import (
     SlowStore,
     compile_policy,
@@ -307,3 +309,32 @@ def test_a_store_that_answers_at_once_costs_no_coroutine():
     ctx = context()
     assert not inspect.isawaitable(step(ctx))
     assert ctx.variables == {"private.v": "v"}
+
+
+# ---- over HTTP
+
+
+async def test_what_one_request_keeps_the_next_one_reads(tmp_path: Path) -> None:
+    key = '<Parameter ref="request.queryparam.key"/>'
+    bundle = write_bundle(
+        tmp_path,
+        "kept",
+        {
+            "proxies/default.xml": proxy(
+                request=steps(
+                    KVM_Put="request.verb = &quot;PUT&quot;", KVM_Get="request.verb = &quot;GET&quot;"
+                )
+                + steps("AM-Show")
+            ),
+            "targets/default.xml": target(),
+            "policies/KVM-Put.xml": policy(
+                put('<Value ref="request.queryparam.value"/>', key), name="KVM-Put"
+            ),
+            "policies/KVM-Get.xml": policy(get(key, to="kept"), name="KVM-Get"),
+            "policies/AM-Show.xml": show("AM-Show", X_Kept="{kept}"),
+        },
+    )
+    async with house(bundle) as gateway:
+        assert (await gateway.call("PUT", "/t?key=a&value=one")).status == 200
+        assert (await gateway.get("/t?key=a")).json()["headers"]["x-kept"] == "one"
+        assert (await gateway.get("/t?key=b")).json()["headers"].get("x-kept", "") == ""

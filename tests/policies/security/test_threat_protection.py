@@ -24,6 +24,19 @@ def xtp(inside: str) -> str:
     return f'<XMLThreatProtection name="XTP">{inside}</XMLThreatProtection>'
 
 
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "<ContainerDepth>deep</ContainerDepth>",
+        "<ArrayElementCount>1.5</ArrayElementCount>",
+        "<StringValueLength>x</StringValueLength>",
+    ],
+)
+def test_limits_of_json_are_numbers(inside: str) -> None:
+    assert len(deploy_errors(jtp(inside))) == 1
+    assert deploy_errors(jtp("<ContainerDepth>3</ContainerDepth>")) == []
+
+
 def rep(inside: str) -> str:
     return f'<RegularExpressionProtection name="REP">{inside}</RegularExpressionProtection>'
 
