@@ -172,6 +172,10 @@ def _service(bundle: Bundle, cell: Cell, document: Draft) -> ServiceDraft | None
         target.lost = [
             f"the target {label} of the route rule {rule.name}: it is no HTTP target of the bundle"
         ]
+    if target.path.endswith("/") and target.path != "/":
+        target.lost.append(
+            f"a call for the base path alone goes to {target.path[:-1]}, without the slash that the target has on Apigee"
+        )
     notes = [f"TODO {at(place)}: {text}" for text in target.lost]
     if target_endpoint is not None:
         rules = _fault_rules(target_endpoint.fault_rules, target_endpoint.default_fault_rule)

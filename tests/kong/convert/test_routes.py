@@ -315,3 +315,10 @@ def test_names_are_of_characters_that_kong_takes_and_each_is_there_once(tmp_path
     names = [route["name"] for service in document(result)["services"] for route in service["routes"]]
     assert names == ["p-default-get-it-now", "p-default-get-it-now-2", "p-default-rest"]
     assert document(result)["services"][0]["name"] == "p-default"
+
+
+def test_a_slash_that_kong_leaves_away_is_told(tmp_path):
+    slashed = converted(bundle(tmp_path / "slashed", targets={"default": BACK.format("default", "/echo/")}))
+    assert "a call for the base path alone goes to /echo, without the slash" in slashed.text
+    plain = converted(bundle(tmp_path / "plain", targets={"default": BACK.format("default", "/echo")}))
+    assert "base path alone" not in plain.text
