@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import errno
 import importlib
-import ipaddress
 import logging
 import os
 import socket
@@ -16,6 +15,7 @@ from collections.abc import Callable
 from apiproxy_runtime.cli.options.serve import DEFAULT_CONTROL_PORT
 from apiproxy_runtime.control.deployevent import DeployEvent, in_brief
 from apiproxy_runtime.control.host import Host
+from apiproxy_runtime.control.loopback import is_loopback
 from apiproxy_runtime.control.observe.reporting import Reporting
 from apiproxy_runtime.control.observe.tally import Deploys
 
@@ -33,15 +33,6 @@ def check_control(options: argparse.Namespace) -> None:
             f"--control-host {options.control_host} lets others deploy: give a --control-token too (or set "
             f"{TOKEN_VARIABLE}), or keep to 127.0.0.1"
         )
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def open_control(options: argparse.Namespace) -> socket.socket:

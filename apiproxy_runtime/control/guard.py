@@ -13,7 +13,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-import ipaddress
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from urllib.parse import urlsplit
@@ -23,6 +22,7 @@ from aiohttp.typedefs import Middleware
 
 from apiproxy_runtime.bundle.finding import DeployError
 from apiproxy_runtime.control.answer import Refused, refusal
+from apiproxy_runtime.control.loopback import is_loopback
 from apiproxy_runtime.state.store import StoreError
 
 logger = logging.getLogger("apiproxy")
@@ -96,16 +96,6 @@ def host_name(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.partition(":")[0].lower()
-
-
-def is_loopback(name: str) -> bool:
-    """Whether a name or address can only mean this machine."""
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def refuse_cross_site(request: web.Request) -> None:

@@ -14,7 +14,7 @@ from aiohttp.web_request import FileField
 
 from apiproxy_runtime.bundle.archive import FolderSource, Source, SourceError, ZipSource
 from apiproxy_runtime.control.answer import Refused
-from apiproxy_runtime.control.guard import is_loopback
+from apiproxy_runtime.control.loopback import is_loopback
 
 _ZIP = b"PK"
 
