@@ -13,6 +13,7 @@ from apiproxy_runtime.bundle.environment import DataCollector, Environment
 from apiproxy_runtime.bundle.finding import Place
 from apiproxy_runtime.state.records import Records
 from tests.house import house, proxy, steps, target, write_bundle
+from tests.policies.extension.conftest import MakeRuntime
 from tests.policies.kit import compile_policy, context, deploy_errors, fault_of, request, run
 
 
@@ -325,6 +326,15 @@ async def test_trace_capture() -> None:
 
 PUBLISH = """<PublishMessage name="PM"><Source>{request.verb}</Source><CloudPubSub><Topic>projects/p/topics/{topic:t}</Topic></CloudPubSub>
 <Attributes><Attribute name="proxy">{apiproxy.name}</Attribute></Attributes></PublishMessage>"""
+
+
+async def test_a_message_to_publish_is_made_from_the_request(make_runtime: MakeRuntime) -> None:
+    using = make_runtime().services
+    ctx = context(request=request("PUT"), variables={"topic": "orders"})
+    await run(compile_policy(PUBLISH, using=using), ctx)
+    (message,) = using.records.newest("pubsub")
+    assert (message["topic"], message["data"]) == ("projects/p/topics/orders", "PUT")
+    assert ctx.variables["publishmessage.message.id"] == message["messageId"]
 
 
 async def test_messages_are_kept_locally(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from apiproxy_runtime.message.fault import Respond
 from tests.house import house, mark, proxy, raise_fault, show, steps, target, write_bundle
-from tests.policies.kit import deploy_errors
+from tests.policies.kit import compile_policy, context, deploy_errors, request, run
 
 CORS = """<CORS name="cors"><AllowOrigins>https://a.example, {request.header.partner}</AllowOrigins>
 <AllowMethods>GET, PUT</AllowMethods><AllowHeaders>X-Mine</AllowHeaders><ExposeHeaders>X-Shown</ExposeHeaders>
@@ -102,3 +103,33 @@ async def test_without_generating_only_the_variables_are_set(tmp_path: Path) -> 
 )
 def test_deploy_errors(inside: str, error: str) -> None:
     assert deploy_errors(f'<CORS name="C">{inside}</CORS>') == [error]
+
+
+# ---- the step alone
+
+
+@pytest.mark.parametrize(
+    ("verb", "headers", "kind", "origin", "accepted"),
+    [
+        ("OPTIONS", PREFLIGHT, "PRE_FLIGHT", "https://a.example", True),
+        ("OPTIONS", {**PREFLIGHT, "Origin": "https://b.example"}, "PRE_FLIGHT", "", False),
+        ("OPTIONS", {"Origin": "https://a.example"}, "ACTUAL", "https://a.example", False),
+        ("GET", PREFLIGHT, "ACTUAL", "https://a.example", False),
+        ("GET", {}, "ACTUAL", "", False),
+    ],
+)
+async def test_what_a_request_is_taken_for(
+    verb: str, headers: dict[str, str], kind: str, origin: str, accepted: bool
+) -> None:
+    ctx = context(request=request(verb, headers=headers))
+    step = compile_policy(
+        CORS.replace("{extra}", "<IgnoreUnresolvedVariables>true</IgnoreUnresolvedVariables>")
+    )
+    if kind == "PRE_FLIGHT":
+        with pytest.raises(Respond):
+            await run(step, ctx)
+    else:
+        await run(step, ctx)
+    names = ("request.type", "allow.origin", "preflight.accepted")
+    found = [ctx.variables[f"cross_origin_resource_sharing.{name}"] for name in names]
+    assert found == [kind, origin, accepted]
