@@ -14,27 +14,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from apiproxy_runtime.message.context import (
+from apiproxy_runtime.message.builtintable import (
+    ERROR,
+    POST_CLIENT,
+    PROXY_REQUEST,
     TARGET_REQUEST,
-    Client,
-    MessageContext,
-    TargetCall,
+    TARGET_RESPONSE,
+    Table,
+    http_time,
+    moment_millis,
+    moment_text,
+    subject,
 )
+from apiproxy_runtime.message.context import Client, MessageContext
 from apiproxy_runtime.message.message import Message
-from apiproxy_runtime.message.text import text_of
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """A built-in: its accessors and what the reference says of it. `write` None means read-only."""
-
-    name: str
-    type: str
-    scope: str
-    meaning: str
-    read: Callable[[MessageContext], Any]
-    write: Callable[[MessageContext, Any], bool] | None = None
-    remove: Callable[[MessageContext], bool] | None = None
+from apiproxy_runtime.message.targetvariables import TARGET
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +41,9 @@ class Family:
     read: Callable[..., Callable[[MessageContext], Any]]
 
 
-BUILT_IN: dict[str, Variable] = {}
-
-
-def _variable(
-    name: str,
-    type: str,
-    scope: str,
-    meaning: str,
-    read: Callable[[MessageContext], Any],
-    write: Callable[[MessageContext, Any], bool] | None = None,
-    remove: Callable[[MessageContext], bool] | None = None,
-) -> None:
-    BUILT_IN[name] = Variable(name, type, scope, meaning, read, write, remove)
-
-
-_R, _T, _TR, _E, _P = "Proxy request", "Target request", "Target response", "Error", "PostClientFlow"
+BUILT_IN = Table()
+_variable = BUILT_IN.row
+_R, _T, _TR, _E, _P = PROXY_REQUEST, TARGET_REQUEST, TARGET_RESPONSE, ERROR, POST_CLIENT
 
 
 # ---- whole messages
@@ -221,29 +202,6 @@ def proxy_url(ctx: MessageContext) -> str:
 # ---- client
 
 
-def _millis(seconds: float) -> int:
-    return int(seconds * 1000) if seconds else -1
-
-
-def http_time(seconds: float, zone: str = "UTC") -> str:
-    """`Wed, 21 Aug 2013 19:16:47 UTC`; empty for a moment that has not come (0.0)."""
-    if not seconds:
-        return ""
-    return time.strftime(f"%a, %d %b %Y %H:%M:%S {zone}", time.gmtime(seconds))
-
-
-def _moment_text(attribute: str) -> Callable[[Any], str]:
-    return lambda owner: http_time(getattr(owner, attribute))
-
-
-def _moment_millis(attribute: str) -> Callable[[Any], int]:
-    return lambda owner: _millis(getattr(owner, attribute))
-
-
-def _subject(part: str) -> Callable[[Client | TargetCall], str | None]:
-    return lambda owner: owner.certificate.get(part)
-
-
 def _client(pick: Callable[[Client], Any]) -> Callable[[MessageContext], Any]:
     return lambda ctx: pick(ctx.client)
 
@@ -272,14 +230,14 @@ for _moment, _scope in (("received.start", _R), ("received.end", _R), ("sent.sta
         "String",
         _scope,
         "when; empty before",
-        _client(_moment_text(_attribute)),
+        _client(moment_text(_attribute)),
     )
     _variable(
         f"client.{_moment}.timestamp",
         "Long",
         _scope,
         "when, in epoch milliseconds; -1 before",
-        _client(_moment_millis(_attribute)),
+        _client(moment_millis(_attribute)),
     )
 for _part in ("cn", "country", "email.address", "locality", "organization", "organization.unit", "state"):
     _variable(
@@ -287,7 +245,7 @@ for _part in ("cn", "country", "email.address", "locality", "organization", "org
         "String",
         _R,
         "from the client's TLS certificate",
-        _client(_subject(_part)),
+        _client(subject(_part)),
     )
 _variable("virtualhost.name", "String", _R, "name of the virtual host (Edge)", lambda c: "default")
 _variable(
@@ -369,141 +327,7 @@ _variable("system.pod.name", "String", _R, "where the runtime runs", lambda c: _
 _variable("system.region.name", "String", _R, "where the runtime runs", lambda c: "local")
 _variable("router.uuid", "String", _R, "id of the router (Edge)", lambda c: _processor_id())
 
-# ---- target
-
-
-def _target(pick: Callable[[TargetCall], Any]) -> Callable[[MessageContext], Any]:
-    def read(ctx: MessageContext) -> Any:
-        target = ctx.target
-        return None if target is None else pick(target)
-
-    return read
-
-
-def target_url(ctx: MessageContext) -> str | None:
-    """What a policy set, else the configured URL with its template expanded."""
-    target = ctx.target
-    if target is None:
-        return None
-    return target.url if target.url is not None else target.configured_url(ctx)
-
-
-def _set_target_url(ctx: MessageContext, value: Any) -> bool:
-    if ctx.target is None or ctx.phase != TARGET_REQUEST:
-        return False
-    ctx.target.url = text_of(value)
-    return True
-
-
-def _set_target(attribute: str, convert: Callable[[Any], Any]) -> Callable[[MessageContext, Any], bool]:
-    def write(ctx: MessageContext, value: Any) -> bool:
-        if ctx.target is None:
-            return False
-        setattr(ctx.target, attribute, convert(value))
-        return True
-
-    return write
-
-
-def _flag(value: Any) -> bool:
-    return text_of(value).strip().lower() != "false"
-
-
-for _name in ("target.url", "target.evaluated.url"):
-    _variable(_name, "String", _T, "URL of the target, without suffix and query", target_url, _set_target_url)
-_variable(
-    "target.copy.pathsuffix",
-    "Boolean",
-    _T,
-    "whether the path suffix is appended to the target URL",
-    _target(lambda t: t.copy_pathsuffix),
-    _set_target("copy_pathsuffix", _flag),
-)
-_variable(
-    "target.copy.queryparams",
-    "Boolean",
-    _T,
-    "whether the query is forwarded",
-    _target(lambda t: t.copy_queryparams),
-    _set_target("copy_queryparams", _flag),
-)
-_variable(
-    "target.header.host",
-    "String",
-    _T,
-    "Host header to send",
-    _target(lambda t: t.header_host),
-    _set_target("header_host", text_of),
-)
-for _name in ("target.expectedcn", "variable.expectedcn"):
-    _variable(
-        _name,
-        "String",
-        _T,
-        "expected certificate name",
-        _target(lambda t: t.expected_cn),
-        _set_target("expected_cn", text_of),
-    )
-_variable("target.name", "String", _T, "TargetEndpoint", _target(lambda t: t.name))
-_variable("target.basepath", "String", _T, "path of the configured URL", _target(lambda t: t.base_path))
-_variable("target.host", "String", _TR, "host that answered", _target(lambda t: t.host))
-_variable("target.ip", "String", _TR, "address that answered", _target(lambda t: t.ip))
-_variable("target.port", "Integer", _TR, "port", _target(lambda t: t.port))
-_variable("target.scheme", "String", _T, "`http` or `https`", _target(lambda t: t.scheme))
-_variable("target.ssl.enabled", "Boolean", _R, "TLS to the target", _target(lambda t: t.scheme == "https"))
-_variable(
-    "target.response.status.code",
-    "Integer",
-    _TR,
-    "status of the target's answer",
-    lambda c: None if c.target is None or c.response is None else c.response.status,
-)
-_variable(
-    "target.received.content.length",
-    "Integer",
-    _TR,
-    "size of the target's answer",
-    lambda c: None if c.target is None or c.response is None else len(c.response.body),
-)
-for _part in ("cn", "country", "email.address", "locality", "organization", "organization.unit", "state"):
-    _variable(
-        f"target.{_part}",
-        "String",
-        _TR,
-        "from the target's TLS certificate",
-        _target(_subject(_part)),
-    )
-for _moment in ("sent.start", "sent.end", "received.start", "received.end"):
-    _attribute = _moment.replace(".", "_")
-    _variable(
-        f"target.{_moment}.time",
-        "String",
-        _T,
-        "when",
-        _target(_moment_text(_attribute)),
-    )
-    _variable(
-        f"target.{_moment}.timestamp",
-        "Long",
-        _T,
-        "when, in epoch milliseconds",
-        _target(_moment_millis(_attribute)),
-    )
-_variable("loadbalancing.targetserver", "String", _TR, "target server used", _target(lambda t: t.server))
-_variable(
-    "loadbalancing.isfallback",
-    "Boolean",
-    _TR,
-    "the fallback server was used",
-    _target(lambda t: t.is_fallback),
-)
-_variable(
-    "loadbalancing.failedservers",
-    "Collection",
-    _TR,
-    "servers that failed in this call",
-    _target(lambda t: list(t.failed_servers)),
-)
+BUILT_IN.update(TARGET)
 
 
 # ---- families
