@@ -8,7 +8,6 @@ from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.finding import Findings
 from apiproxy_runtime.bundle.model import Bundle
 from apiproxy_runtime.bundle.testdata import TestData
-from apiproxy_runtime.gateway.egress import Outgoing
 from apiproxy_runtime.gateway.gateway import render_refusal
 from apiproxy_runtime.gateway.runtime import Runtime
 from apiproxy_runtime.rehearsal.coverage import reached_of
@@ -16,7 +15,7 @@ from apiproxy_runtime.rehearsal.exchange import Exchange
 from apiproxy_runtime.rehearsal.outcome import Outcome
 from apiproxy_runtime.rehearsal.side import Kind, Reached
 from apiproxy_runtime.rehearsal.sides.local import Replay
-from apiproxy_runtime.rehearsal.stubs import Policy, Stubs
+from apiproxy_runtime.rehearsal.stubs import Policy
 
 
 class BundleSide:
@@ -54,10 +53,6 @@ class BundleSide:
     async def open(self) -> None:
         replay = self._replay
 
-        def wrap(inner: Outgoing) -> Stubs:
-            replay.stubs = Stubs(inner, self._policy, replay.step)
-            return replay.stubs
-
         runtime = Runtime(
             self._environment,
             self._test_data,
@@ -65,7 +60,7 @@ class BundleSide:
             connect_to=self._connect_to,
             world=replay.world,
             records=replay.records,
-            outgoing=wrap,
+            outgoing=replay.stubbing(self._policy),
         )
         self._runtime = runtime
         await runtime.load_test_data()

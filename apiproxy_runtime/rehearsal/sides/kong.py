@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from apiproxy_runtime.bundle.finding import Findings
-from apiproxy_runtime.gateway.egress import Outgoing
 from apiproxy_runtime.kong.gateway import render_refusal
 from apiproxy_runtime.kong.model import KONG_VERSION, Configuration
 from apiproxy_runtime.kong.runtime import KongRuntime
@@ -13,7 +12,7 @@ from apiproxy_runtime.rehearsal.exchange import Exchange
 from apiproxy_runtime.rehearsal.outcome import Outcome
 from apiproxy_runtime.rehearsal.side import Branch, Kind, Reached
 from apiproxy_runtime.rehearsal.sides.local import Replay
-from apiproxy_runtime.rehearsal.stubs import Policy, Stubs
+from apiproxy_runtime.rehearsal.stubs import Policy
 
 
 class KongSide:
@@ -45,16 +44,12 @@ class KongSide:
     async def open(self) -> None:
         replay = self._replay
 
-        def wrap(inner: Outgoing) -> Stubs:
-            replay.stubs = Stubs(inner, self._policy, replay.step)
-            return replay.stubs
-
         runtime = self._runtime = KongRuntime(
             replay.store,
             connect_to=self._connect_to,
             world=replay.world,
             records=replay.records,
-            outgoing=wrap,
+            outgoing=replay.stubbing(self._policy),
         )
         runtime.deploy(self._configuration, self._findings)
         runtime.checks.stop()

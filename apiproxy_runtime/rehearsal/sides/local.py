@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from apiproxy_runtime.gateway.egress import Outgoing
 from apiproxy_runtime.gateway.http import refusal as refusals
 from apiproxy_runtime.gateway.http.errors import BadBody, BodyTooBig, WireError
 from apiproxy_runtime.gateway.http.exchange import Exchange as WireExchange
@@ -15,7 +16,7 @@ from apiproxy_runtime.rehearsal.arrival import Arrival, wire_of
 from apiproxy_runtime.rehearsal.exchange import Exchange
 from apiproxy_runtime.rehearsal.observer import SideWatch, named
 from apiproxy_runtime.rehearsal.outcome import Effect, Outcome
-from apiproxy_runtime.rehearsal.stubs import Stubs
+from apiproxy_runtime.rehearsal.stubs import Policy, Stubs
 from apiproxy_runtime.rehearsal.virtual import TellingStore, VirtualWorld
 from apiproxy_runtime.state.records import Records
 
@@ -59,6 +60,15 @@ class Replay:
         self.records = TellingRecords(self.step)
         self.stubs: Stubs | None = None
         self.watch = SideWatch(self._calls_made, explains=explains)
+
+    def stubbing(self, policy: Policy) -> Callable[[Outgoing], Stubs]:
+        """What a runtime's egress is wrapped in: the stubs of this side."""
+
+        def wrap(inner: Outgoing) -> Stubs:
+            self.stubs = Stubs(inner, policy, self.step)
+            return self.stubs
+
+        return wrap
 
     def step(self) -> str:
         """The step that runs at the moment."""
