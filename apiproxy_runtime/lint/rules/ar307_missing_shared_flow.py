@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from apiproxy_runtime.bundle.elements import suggestion
 from apiproxy_runtime.lint.rule import LintBundle, Match, PolicyFile, Rule
+
+_VERSION = re.compile(r"[-_.]?v\d+$", re.IGNORECASE)
 
 
 class MissingSharedFlow(Rule):
@@ -21,10 +25,14 @@ class MissingSharedFlow(Rule):
     docs = "https://docs.cloud.google.com/apigee/docs/api-platform/reference/policies/flow-callout-policy"
 
     def on_policy(self, policy: PolicyFile, bundle: LintBundle) -> Iterator[Match]:
-        shared = [other.name for other in bundle.siblings if other.kind == "sharedflowbundle"]
+        flows = [other for other in bundle.siblings if other.kind == "sharedflowbundle"]
+        # whoever imports a bundle may name it after its file instead, or add the version
+        shared = [name for other in flows for name in (other.name, PurePosixPath(other.place.file).stem)]
         node = policy.node.child("SharedFlowBundle")
         name = node.text.strip() if node is not None else ""
-        if node is None or not shared or not name or "{" in name or name in (*shared, bundle.name):
+        if node is None or not shared or not name or "{" in name:
+            return
+        if {name, _VERSION.sub("", name)} & {*shared, bundle.name}:
             return
         message = f"SharedFlowNotFound: no shared flow of this run is called {name!r}"
         yield Match(node, message, suggestion(name, shared) or self.cure)

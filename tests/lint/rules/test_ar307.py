@@ -13,6 +13,7 @@ test_bad, test_good = table(
     good={
         "there": policy(_CALL.format("correlation"), siblings=_FLOW),
         "no shared flow is at hand": policy(_CALL.format("corelation")),
+        "imported with its version": policy(_CALL.format("correlation-v1"), siblings=_FLOW),
         "computed": policy(_CALL.format("{name}"), siblings=_FLOW),
     },
 )
