@@ -22,7 +22,6 @@ from apiproxy_runtime.bundle.target import (
 )
 from apiproxy_runtime.bundle.targetserver import TargetServer
 from apiproxy_runtime.bundle.xml import Node
-from apiproxy_runtime.expression.boundedregex import BoundedRegex, RegexTimeout, compile_bounded
 from apiproxy_runtime.expression.condition.compiler import compile_condition
 from apiproxy_runtime.expression.condition.lexer import ConditionSyntaxError
 from apiproxy_runtime.expression.javaregex import JavaRegexError, compile_java_regex
@@ -119,6 +118,7 @@ from apiproxy_runtime.world import World
 if TYPE_CHECKING:
     from apiproxy_runtime.bundle.developer import App, Developer
     from apiproxy_runtime.bundle.product import Product
+    from apiproxy_runtime.expression.boundedregex import BoundedRegex, RegexTimeout, compile_bounded
     from apiproxy_runtime.expression.jsonpath import (
         MISSING,
         JsonPath,
@@ -136,6 +136,9 @@ if TYPE_CHECKING:
 
 #: What takes long to load, and most bundles need only a part of: imported when a policy first asks for it.
 _LATER = {
+    **dict.fromkeys(
+        ("BoundedRegex", "RegexTimeout", "compile_bounded"), "apiproxy_runtime.expression.boundedregex"
+    ),
     **dict.fromkeys(("App", "Developer"), "apiproxy_runtime.bundle.developer"),
     "Product": "apiproxy_runtime.bundle.product",
     **dict.fromkeys(

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from apiproxy_runtime.expression.boundedregex import compile_bounded
 from apiproxy_runtime.expression.condition import values
 from apiproxy_runtime.expression.condition.nodes import (
     ORDERINGS,
@@ -247,6 +246,9 @@ class _Compiler:
 def _matcher(operator: Operator, pattern: str) -> Callable[[str], object]:
     """A test of a text; what it returns is a bool, or a match or None."""
     if operator is Operator.JAVA_REGEX:
+        # loaded only for conditions that have one
+        from apiproxy_runtime.expression.boundedregex import compile_bounded
+
         return compile_bounded(pattern).fullmatch
     path = operator is Operator.MATCHES_PATH
     return linear_fullmatch(pattern, path=path) or (matches_path(pattern) if path else matches(pattern))

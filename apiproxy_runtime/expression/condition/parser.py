@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from apiproxy_runtime.expression.boundedregex import compile_bounded
 from apiproxy_runtime.expression.condition.lexer import ConditionSyntaxError, Token, tokenize
 from apiproxy_runtime.expression.condition.nodes import (
     PATTERN_OPERATORS,
@@ -210,6 +209,9 @@ class _Parser:
             )
         if operator is Operator.JAVA_REGEX:
             try:
+                # loaded only for conditions that have one
+                from apiproxy_runtime.expression.boundedregex import compile_bounded
+
                 compile_bounded(right.value)
             except JavaRegexError as error:
                 where = right.offset + 1 + error.offset

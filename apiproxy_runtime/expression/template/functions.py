@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
 
-from apiproxy_runtime.expression.template import digest, random, text, time, xeger
+from apiproxy_runtime.expression.template import digest, random, text, time
 from apiproxy_runtime.message.message import Message
 from apiproxy_runtime.world import World
 
@@ -53,31 +55,19 @@ def _pure(implementation: Callable[..., str]) -> Implementation:
     return lambda world, arguments: implementation(*arguments)
 
 
-# JSONPath, XPath and what they need take longer to load than all else that templates need
+def _later(module: str, name: str) -> Callable[..., Any]:
+    """A function whose module is loaded when it is first called.
 
+    JSONPath, XPath and regular expressions take longer to load than all else that templates need.
+    """
+    loaded: list[Callable[..., Any]] = []
 
-def _xpath(*arguments: str) -> str:
-    from apiproxy_runtime.expression.template.query import xpath
+    def call(*arguments: Any) -> Any:
+        if not loaded:
+            loaded.append(getattr(import_module(f"apiproxy_runtime.expression.template.{module}"), name))
+        return loaded[0](*arguments)
 
-    return xpath(*arguments)
-
-
-def _json_path(*arguments: str) -> str:
-    from apiproxy_runtime.expression.template.query import json_path
-
-    return json_path(*arguments)
-
-
-def _path(expression: str) -> object:
-    from apiproxy_runtime.expression.template.query import path
-
-    return path(expression)
-
-
-def _json_path_of_message(expression: str, want_array: str = "false") -> Callable[[Message], str]:
-    from apiproxy_runtime.expression.template.query import json_path_of_message
-
-    return json_path_of_message(expression, want_array)
+    return call
 
 
 def _worldly(implementation: Callable[..., str]) -> Implementation:
@@ -146,17 +136,17 @@ def _table() -> dict[str, Function]:
         "replaceAll(s,regex,value)",
         3,
         3,
-        _pure(text.replace_all),
+        _pure(_later("replacing", "replace_all")),
         "Every match of a Java regular expression replaced; $1 and \\ are special in value.",
-        checks={1: text.regex},
+        checks={1: _later("replacing", "regex")},
     )
     add(
         "replaceFirst(s,regex,value)",
         3,
         3,
-        _pure(text.replace_first),
+        _pure(_later("replacing", "replace_first")),
         "The first match of a Java regular expression replaced.",
-        checks={1: text.regex},
+        checks={1: _later("replacing", "regex")},
     )
     add(
         "escapeJSON(s)",
@@ -195,8 +185,8 @@ def _table() -> dict[str, Function]:
         "A random 64-bit integer, max included.",
     )
     add(
-        "xeger(regex)", 1, 1, _worldly(random.xeger), "Random text that matches a regular expression.",
-        checks={0: xeger.generator},
+        "xeger(regex)", 1, 1, _worldly(_later("xeger", "xeger")), "Random text that matches a regular expression.",
+        checks={0: _later("xeger", "generator")},
     )  # fmt: skip
     add("firstnonnull(v1[,v2…])", 1, 1000, _first_set, "The first argument that is set.", nulls=True)
     for name in ("xpath", "xPath"):
@@ -204,17 +194,17 @@ def _table() -> dict[str, Function]:
             f"{name}(expression,xml[,type][,prefix:uri…])",
             2,
             13,
-            _pure(_xpath),
+            _pure(_later("query", "xpath")),
             "What an XPath 1.0 expression finds, as nodeset (markup, the default), node, string, number or boolean.",
         )
     add(
         "jsonPath(path,json[,wantArray])",
         2,
         3,
-        _pure(_json_path),
+        _pure(_later("query", "json_path")),
         "What a JSONPath finds; of an array its first element, unless wantArray is true.",
-        checks={0: _path},
-        of_message=_json_path_of_message,
+        checks={0: _later("query", "path")},
+        of_message=_later("query", "json_path_of_message"),
     )
     return {function.name: function for function in functions}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from apiproxy_runtime.expression.template.failure import CallFailed
 from apiproxy_runtime.expression.template.text import integer
-from apiproxy_runtime.expression.template.xeger import generator
 from apiproxy_runtime.world import World
 
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
@@ -17,7 +16,3 @@ def random_long(world: World, low: str | None = None, high: str | None = None) -
     if not _LOWEST <= first <= last <= _HIGHEST:
         raise CallFailed(f"randomLong() needs min <= max, not {low} and {high}")
     return str(world.random_int(first, last))
-
-
-def xeger(world: World, regex: str) -> str:
-    return generator(regex)(world)

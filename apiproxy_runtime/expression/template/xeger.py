@@ -111,3 +111,7 @@ def _repeat(piece: _Piece, least: int, most: int) -> _Piece:
             piece(output)
 
     return repeat
+
+
+def xeger(world: World, regex: str) -> str:
+    return generator(regex)(world)

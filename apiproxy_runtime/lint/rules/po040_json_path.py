@@ -20,6 +20,8 @@ class JsonPaths(Rule):
     supersedes = ("JSONPathCompilationFailed", "EmptyJSONPathExpression")
 
     def on_policy(self, policy: PolicyFile, bundle: LintBundle) -> Iterator[Match]:
+
+        # loaded only for bundles that have such a policy
         from apiproxy_runtime.expression.jsonpath import JsonPathSyntaxError, compile_jsonpath
 
         for node in policy.node.walk():
