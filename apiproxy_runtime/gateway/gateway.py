@@ -279,8 +279,9 @@ def complete_forwarded(fields: dict[str, list[str]], client: Client) -> None:
         fields["x-forwarded-proto"] = ["X-Forwarded-Proto", client.scheme]
     if "x-forwarded-port" not in fields:
         fields["x-forwarded-port"] = ["X-Forwarded-Port", str(client.local_port)]
-    for key in [key for key in fields if key[:9] == "x-apigee-"]:
-        del fields[key]
+    if "x-apigee-" in "\n".join(fields):
+        for key in [key for key in fields if key.startswith("x-apigee-")]:
+            del fields[key]
 
 
 def certificate_variables(subject: dict[str, str]) -> dict[str, str]:

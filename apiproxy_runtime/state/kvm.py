@@ -31,7 +31,10 @@ class KeyValueMap:
 
     def get(self, key: str) -> Answer[list[str] | None]:
         """The values of a key in order; None when the map has no such entry."""
-        return then(self._store.get(self._space, key), self._found, key)
+        stored = self._store.get(self._space, key)
+        if stored is None or isinstance(stored, (str, bytes)):  # at once, as most stores answer
+            return self._found(stored, key)
+        return then(stored, self._found, key)
 
     def _found(self, stored: Value | None, key: str) -> list[str] | None:
         if stored is None:

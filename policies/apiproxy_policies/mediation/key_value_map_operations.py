@@ -149,7 +149,10 @@ class Get(Element):
             if name is None:
                 return put(ctx, None)
             entries = pick(ctx)
-            return then(entries.get(name), assign, ctx, entries)
+            values = entries.get(name)
+            if values is None or isinstance(values, list):  # at once, as most stores answer
+                return assign(values, ctx, entries)
+            return then(values, assign, ctx, entries)
 
         return get
 

@@ -98,6 +98,10 @@ class LookupCache(Policy):
 
         def lookup_cache(ctx: MessageContext) -> Awaitable[object] | None:
             key = key_of(ctx)
-            return then(cache.get(key), found, ctx, key)
+            value = cache.get(key)
+            if value is None or isinstance(value, (str, bytes)):  # at once, as most stores answer
+                found(value, ctx, key)
+                return None
+            return then(value, found, ctx, key)
 
         return lookup_cache

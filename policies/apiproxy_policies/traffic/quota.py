@@ -365,6 +365,9 @@ class Quota(Policy):
                 return then(looked, enforce, ctx, terms, identifier, key)
             weight = 1 if weight_of is None else weight_of(ctx)
             counted = counters.add(ctx, key, weight, None if count_only else limit, interval, unit)
+            if isinstance(counted, Count):  # at once, as most stores answer
+                settle(counted, ctx, terms, identifier)
+                return None
             return then(counted, settle, ctx, terms, identifier)
 
         return quota

@@ -157,6 +157,9 @@ class SpikeArrest(Policy):
                 count = store.roll(space, identifier, weight, rate.messages, rate.period)
                 return then(count, counted, ctx, rate, identifier)
             passed = store.spike(space, identifier, rate.spacing, weight)
+            if isinstance(passed, bool):  # at once, as most stores answer
+                settle(ctx, rate, identifier, passed, 0 if passed else rate.messages)
+                return None
             return then(passed, spaced, ctx, rate, identifier)
 
         return spike_arrest
