@@ -83,11 +83,17 @@ class Pseudonyms:
         return found
 
     def _shaped(self, secret: str) -> str:
-        """Each letter and digit by another of its kind; the rest stays. Never the secret itself."""
+        """Each letter and digit by another of its kind; the rest stays. Never the secret itself.
+
+        What follows a backslash stays too: another letter would be another escape, and broken JSON might become whole.
+        """
         hexadecimal = bool(_HEX.match(secret)) and len(secret) >= 8
         for turn in range(8):
             stream = self._stream(secret, turn)
-            found = "".join(_replaced(char, next(stream), hexadecimal) for char in secret)
+            found = "".join(
+                char if before == "\\" else _replaced(char, next(stream), hexadecimal)
+                for before, char in zip(f" {secret}", secret, strict=False)
+            )
             if _NUMBER.match(secret):
                 found = re.sub(r"^(-?)0", r"\g<1>1", found)
             if found != secret:
