@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import signal
 import socket
 import sys
 from collections.abc import Mapping
@@ -20,7 +18,7 @@ from apiproxy_runtime.bundle.environment import DEFAULT_ORGANIZATION
 from apiproxy_runtime.bundle.finding import DeployError, Findings
 from apiproxy_runtime.cli.announce import address_of, report
 from apiproxy_runtime.cli.control import listen_for_control, report_end, serve_reports
-from apiproxy_runtime.cli.running import GRACE, records_folder
+from apiproxy_runtime.cli.running import GRACE, records_folder, told_to_stop
 from apiproxy_runtime.cli.trace import TextTrace
 from apiproxy_runtime.cli.watch import watch_files
 from apiproxy_runtime.control.events.configuration import read_functions
@@ -169,11 +167,8 @@ async def listen(
         return 2
     reporting.server = server
     await reporting.start()
-    stop = asyncio.Event()
+    stop = told_to_stop()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(number, stop.set)
     beside: list[asyncio.Task[None]] = []
     if options.watch:
         beside.append(loop.create_task(watch_files([path], lambda: redeploy(runtime, path))))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,7 +12,7 @@ from apiproxy_runtime.bundle.discover import NoBundleFound
 from apiproxy_runtime.bundle.finding import DeployError
 from apiproxy_runtime.cli.announce import report
 from apiproxy_runtime.cli.recorder import recorder_of, show_progress
-from apiproxy_runtime.cli.running import GRACE, configure_logging, run_loop
+from apiproxy_runtime.cli.running import GRACE, configure_logging, run_loop, told_to_stop
 from apiproxy_runtime.cli.workload import Loaded, load
 from apiproxy_runtime.gateway.egress import HttpEgress, read_connect_to
 from apiproxy_runtime.gateway.gateway import render_refusal
@@ -110,11 +108,8 @@ async def listen(
             file=sys.stderr,
         )
         return 2
-    stop = asyncio.Event()
+    stop = told_to_stop()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(number, stop.set)
     host = f"[{options.host}]" if ":" in options.host else options.host
     print(f"Ready: http://{host}:{server.port} ({what})", flush=True)
     progress = loop.create_task(show_progress(recorder)) if sys.stderr.isatty() else None

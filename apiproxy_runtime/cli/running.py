@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
+import signal
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,16 @@ def run_loop(work: Coroutine[Any, Any, int]) -> int:
     except ImportError:
         return asyncio.run(work)
     return int(uvloop.run(work))
+
+
+def told_to_stop() -> asyncio.Event:
+    """Set by SIGINT and SIGTERM from now on; where loops take no signals (Windows), by nothing."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop.set)
+    return stop
 
 
 def records_folder(options: argparse.Namespace) -> Path | None:

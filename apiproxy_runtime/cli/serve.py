@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import gc
-import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
@@ -26,7 +24,7 @@ from apiproxy_runtime.cli.control import (
     report_end,
     serve_control,
 )
-from apiproxy_runtime.cli.running import GRACE, configure_logging, records_folder, run_loop
+from apiproxy_runtime.cli.running import GRACE, configure_logging, records_folder, run_loop, told_to_stop
 from apiproxy_runtime.cli.trace import TextTrace
 from apiproxy_runtime.cli.watch import watch_files
 from apiproxy_runtime.cli.workers import Share
@@ -289,11 +287,7 @@ async def listen(
         return 2
     reporting.server = server
     await reporting.start()
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(number, stop.set)
+    stop = told_to_stop()
     keep_freed_memory()
     # what is deployed lives as long as the process: the collector need not look at it again
     gc.collect()

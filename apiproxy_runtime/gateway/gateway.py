@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
+from apiproxy_runtime.gateway.background import Background
 from apiproxy_runtime.gateway.compression import decode_body, force_encoding, wire_body
 from apiproxy_runtime.gateway.http.content_encoding import BadEncoding, UnsupportedEncoding
 from apiproxy_runtime.gateway.http.errors import (
@@ -44,7 +44,7 @@ _WIRE_CODES = {
 }
 
 
-class Gateway:
+class Gateway(Background):
     """Handles exchanges. `background` holds what outlives its transaction; `drain` waits for it.
 
     concluded  called with the context of each transaction when its answer has been sent and PostClientFlow has run, or
@@ -60,21 +60,7 @@ class Gateway:
         self.concluded: tuple[Callable[[MessageContext], None], ...] = ()
         self.unmatched = 0
         self.strayed: tuple[Callable[[Exchange], None], ...] = ()
-        self.background: set[asyncio.Task[Any]] = set()
-
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run work that nobody waits for; it is kept until it is done."""
-        task = asyncio.get_running_loop().create_task(work)
-        self.background.add(task)
-        task.add_done_callback(self.background.discard)
-        return task
-
-    async def drain(self, grace: float) -> None:
-        """Let background work finish, for `grace` seconds at most; then cancel it."""
-        if self.background:
-            _, late = await asyncio.wait(self.background, timeout=grace)
-            for task in late:
-                task.cancel()
+        super().__init__()
 
     async def handle(self, exchange: Exchange) -> None:
         """Answer one request."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from apiproxy_runtime.gateway.background import Background
 from apiproxy_runtime.gateway.compression import decode_body, wire_body
 from apiproxy_runtime.gateway.gateway import certificate_variables
 from apiproxy_runtime.gateway.http.content_encoding import BadEncoding, UnsupportedEncoding
@@ -70,7 +69,7 @@ class KongProgram:
     unrouted: Collected
 
 
-class KongGateway:
+class KongGateway(Background):
     """Handles exchanges as Kong does. `background` holds what outlives its request; `drain` waits for it."""
 
     def __init__(self, router: KongRouter, world: World, records: Records | None = None) -> None:
@@ -83,21 +82,7 @@ class KongGateway:
         #: requests of which `concluded` is not told: none, those without a route are told as well
         self.unmatched = 0
         self.program = KongProgram({}, Deployment(world=world), Collected(()))
-        self.background: set[asyncio.Task[Any]] = set()
-
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run work that nobody waits for; it is kept until it is done."""
-        task = asyncio.get_running_loop().create_task(work)
-        self.background.add(task)
-        task.add_done_callback(self.background.discard)
-        return task
-
-    async def drain(self, grace: float) -> None:
-        """Let background work finish, for `grace` seconds at most; then cancel it."""
-        if self.background:
-            _, late = await asyncio.wait(self.background, timeout=grace)
-            for task in late:
-                task.cancel()
+        super().__init__()
 
     async def handle(self, exchange: Exchange) -> None:
         """Answer one request."""
