@@ -149,6 +149,15 @@ async def serve(
     host = Host(
         loaded.environment.organization, loaded.environment.name, replica, others, strict=options.strict
     )
+    if options.check:
+        started = await start(host, loaded)
+        await replica.close(0)
+        return 0 if started else 2
+    return await lead(options, host, loaded, reporting, share is not None, recorder)
+
+
+async def start(host: Host, loaded: Loaded) -> bool:
+    """Deploy what the command line and the store have, and tell of it; False, once it was said why, if it cannot be."""
     try:
         warnings = await host.start(content_of(loaded, host))
         loaded.findings.raise_errors()
@@ -157,18 +166,13 @@ async def serve(
         report(findings, sys.stderr)
         count = len(findings.errors)
         print(f"Refused: {count} error{'s' * (count != 1)}, nothing was deployed.", file=sys.stderr)
-        await replica.close(0)
-        return 2
+        return False
     except StoreError as error:
         print(f"apiproxy serve: {error}", file=sys.stderr)
-        await replica.close(0)
-        return 2
+        return False
     report(Findings((*loaded.findings.warnings, *warnings)), sys.stderr)
     announce_all(host, loaded)
-    if options.check:
-        await replica.close(0)
-        return 0
-    return await lead(options, host, reporting, share is not None, recorder)
+    return True
 
 
 def make_reporting(options: argparse.Namespace, store: Store, connect_to: dict[str, str]) -> Reporting:
@@ -203,11 +207,15 @@ def content_of(loaded: Loaded, host: Host) -> Content:
 async def lead(
     options: argparse.Namespace,
     host: Host,
+    loaded: Loaded,
     reporting: Reporting,
     share_port: bool,
     recorder: Recorder | None,
 ) -> int:
-    """Serve as the process that deploys: with the control port, and watching files."""
+    """Serve as the process that deploys: with the control port, and watching files.
+
+    The control port is taken before anything is deployed: workers answer from the first deploy on.
+    """
     loop = asyncio.get_running_loop()
     tasks: list[asyncio.Task[None]] = []
     control = None
@@ -216,7 +224,6 @@ async def lead(
         if control is None:
             await host.here.close(0)
             return 2
-        host.subscribe(print_event)
 
     def started() -> list[asyncio.Task[None]]:
         if control is not None:
@@ -232,9 +239,13 @@ async def lead(
             )
         return tasks
 
-    if control is not None:
-        print(f"Control: {address_of(options.control_host, control.getsockname()[1])}", flush=True)
     try:
+        if not await start(host, loaded):
+            await host.here.close(0)
+            return 2
+        if control is not None:
+            host.subscribe(print_event)
+            print(f"Control: {address_of(options.control_host, control.getsockname()[1])}", flush=True)
         return await listen(options, host.here, reporting, share_port, started, recorder)
     finally:
         if control is not None:
