@@ -231,7 +231,16 @@ def _path_of(target: str) -> str:
 
 
 def not_found(exchange: Exchange, path: str) -> None:
-    """No base path fits. The text escapes slashes, as Apigee's does (playbook "Unable to identify proxy for host")."""
+    """Answer a request that no base path fits."""
+    _, message = unidentified(exchange, path)
+    exchange.respond(404, "Not Found", message.headers, message.body)
+
+
+def unidentified(exchange: Exchange, path: str) -> tuple[Fault, Message]:
+    """The fault of a request that no base path fits, and its answer.
+
+    The text escapes slashes, as Apigee's does (playbook "Unable to identify proxy for host").
+    """
     host = exchange.headers.get("Host") or ":".join(str(part) for part in exchange.local)
     fault = Fault(
         "messaging.adaptors.http.flow.ApplicationNotFound",
@@ -239,8 +248,8 @@ def not_found(exchange: Exchange, path: str) -> None:
         404,
     )
     message = default_error(fault, Message(True))
-    body = message.body.replace(b"/", b"\\/")
-    exchange.respond(404, "Not Found", message.headers, body)
+    message.body = message.body.replace(b"/", b"\\/")
+    return fault, message
 
 
 def render_refusal(refusal: Refusal) -> tuple[int, str, Headers, bytes]:
