@@ -1,7 +1,7 @@
-"""Test data of a workspace: products, developers, apps and maps that policies will ask for.
+"""Test data of a workspace: products, developers, apps, tokens and maps that policies will ask for.
 
-`products.json`, `developers.json`, `developerapps.json`, `maps.json` in `src/tests/ANY/`, or in `tests/` beside the
-sources; `maps.json` and `kvms.json` also in an environment's folder. All that is found is put together.
+`products.json`, `developers.json`, `developerapps.json`, `accesstokens.json`, `maps.json` in `src/tests/ANY/`, or in
+`tests/` beside the sources; `maps.json` and `kvms.json` also in an environment's folder. All that is found is put together.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from apiproxy_runtime.bundle.accesstoken import AccessToken, read_access_token
 from apiproxy_runtime.bundle.archive import Source, SourceError, open_source
 from apiproxy_runtime.bundle.elements import suggestion
 from apiproxy_runtime.bundle.entry import Entry, entries_of
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from apiproxy_runtime.bundle.product import Product
 
 _MAP_FILES = ("maps.json", "kvms.json")
-TEST_FILES = ("products.json", "developers.json", "developerapps.json", *_MAP_FILES)
+TEST_FILES = ("products.json", "developers.json", "developerapps.json", "accesstokens.json", *_MAP_FILES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +39,7 @@ class TestData:
     developers: tuple[Developer, ...] = ()
     apps: tuple[App, ...] = ()
     maps: tuple[KeyValueMap, ...] = ()
+    tokens: tuple[AccessToken, ...] = ()
     found: tuple[Found, ...] = ()
 
 
@@ -112,6 +114,7 @@ def gather_test_data(nodes: Iterable[JsonNode], findings: Findings) -> TestData:
         developers=tuple(reading.developers.values()),
         apps=tuple(reading.apps.values()),
         maps=tuple(reading.maps.values()),
+        tokens=tuple(reading.tokens.values()),
         found=tuple(reading.found),
     )
 
@@ -124,6 +127,7 @@ class _Reading:
         self.products: dict[str, Product] = {}
         self.developers: dict[str, Developer] = {}
         self.apps: dict[tuple[str, str], App] = {}
+        self.tokens: dict[str, AccessToken] = {}
         self.maps: dict[tuple[str, str | None, tuple[str, ...], str], KeyValueMap] = {}
         self.found: list[Found] = []
 
@@ -157,6 +161,13 @@ class _Reading:
                 if app is not None:
                     names.append(app.name)
                     self.once(entry, self.apps.setdefault((app.developer, app.name), app) is app)
+        elif file == "accesstokens.json":
+            noun = "access token"
+            for entry in entries_of(node, "the access token", self.findings):
+                token = read_access_token(entry)
+                if token is not None:
+                    names.append(f"of {token.consumer_key}")
+                    self.once(entry, self.tokens.setdefault(token.value, token) is token)
         else:
             noun = "map"
             for entry in entries_of(node, "the map", self.findings):
@@ -206,6 +217,12 @@ class _Reading:
                     self.findings.error(
                         credential.place, "DuplicateKey", message, "A key belongs to one app."
                     )
+        for token in self.tokens.values():
+            if token.consumer_key not in owners:
+                message = f"an access token belongs to the key {token.consumer_key!r}, which no app has"
+                self.findings.warning(
+                    token.place, "UnknownKey", message, suggestion(token.consumer_key, owners)
+                )
 
 
 def describe(environment: Environment, test_data: TestData) -> list[str]:

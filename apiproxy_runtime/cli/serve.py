@@ -201,6 +201,7 @@ def content_of(loaded: Loaded, host: Host) -> Content:
         loaded.findings,
         host.now(),
         loaded.folders,
+        loaded.test_data.tokens,
     )
 
 
@@ -256,8 +257,15 @@ async def follow(
     options: argparse.Namespace, replica: LocalReplica, reporting: Reporting, leader: socket.socket
 ) -> int:
     """Serve as a worker that deploys what its leader says; traffic is accepted from the first deploy on."""
+    # records transactions: only what a worker needs
+    from apiproxy_runtime.control.trace.correspondent import Correspondent
+    from apiproxy_runtime.control.trace.news import TRACE
+
     committed = asyncio.Event()
-    answers = {"tally": reporting.counted}
+    answers: dict[str, Callable[[Any], object]] = {
+        "tally": lambda _: reporting.counted(),
+        TRACE: Correspondent(replica).report,
+    }
     obeying = asyncio.get_running_loop().create_task(obey(leader, replica, committed.set, answers))
     waiting = asyncio.get_running_loop().create_task(committed.wait())
     await asyncio.wait((obeying, waiting), return_when=asyncio.FIRST_COMPLETED)

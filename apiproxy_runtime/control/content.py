@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from apiproxy_runtime.bundle.accesstoken import AccessToken
 from apiproxy_runtime.bundle.archive import SourceError
 from apiproxy_runtime.bundle.finding import Findings, Place
 from apiproxy_runtime.bundle.keyvaluemap import KeyValueMap
@@ -19,11 +20,12 @@ from apiproxy_runtime.control.workspace import consumer_documents, workspace_doc
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What the command line (or a workspace) brings: environments with their deployments, documents, maps to seed."""
+    """What the command line (or a workspace) brings: environments with their deployments, documents, what to seed."""
 
     environments: dict[str, EnvironmentState] = field(default_factory=dict)
     documents: Documents = field(default_factory=Documents)
     maps: tuple[KeyValueMap, ...] = ()
+    tokens: tuple[AccessToken, ...] = ()
 
 
 def merged(kept: Organization, content: Content) -> Organization:
@@ -93,11 +95,12 @@ def command_line_content(
     findings: Findings,
     now: int,
     folders: Mapping[str, str] | None = None,
+    tokens: tuple[AccessToken, ...] = (),
 ) -> Content:
     """What `apiproxy serve` was given. Findings name files from the bundle's own folder, or from those in `folders`."""
     state = environment_state(environment, None, bundles, findings, "command line", now, folders)
     if workspace is None:
-        return Content({environment: state}, maps=maps)
+        return Content({environment: state}, maps=maps, tokens=tokens)
     try:
         state.documents, state.resources = workspace_documents(workspace, environment)
         documents = consumer_documents(
@@ -105,5 +108,5 @@ def command_line_content(
         )
     except SourceError as error:
         findings.error(Place(workspace.apigee), "InvalidEnvironment", str(error))
-        return Content({environment: state}, maps=maps)
-    return Content({environment: state}, documents, maps)
+        return Content({environment: state}, maps=maps, tokens=tokens)
+    return Content({environment: state}, documents, maps, tokens)

@@ -12,6 +12,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
+from apiproxy_runtime.bundle.accesstoken import AccessToken
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.finding import DeployError, Finding, Findings
 from apiproxy_runtime.bundle.keyvaluemap import KeyValueMap
@@ -24,6 +25,7 @@ from apiproxy_runtime.control.replica import LocalReplica, Plan, Replica, Replic
 from apiproxy_runtime.control.storage import Named, Storage
 from apiproxy_runtime.gateway.runtime import Runtime
 from apiproxy_runtime.program.program import ProxyProgram, SharedFlowProgram
+from apiproxy_runtime.state.given import seed_access_tokens
 from apiproxy_runtime.state.kvm import KeyValueMaps
 from apiproxy_runtime.state.store import settled
 
@@ -202,6 +204,7 @@ class Host:
             except DeployError:
                 await self._settle_one_by_one(kept, content, findings)
             await self._seed(content.maps, self.organization.environments)
+            await self._seed_tokens(content.tokens)
         return tuple(findings)
 
     async def _settle(self, draft: Organization, findings: Findings) -> None:
@@ -269,11 +272,16 @@ class Host:
             self._named = former
             raise
         await self._seed(content.maps, self.organization.environments)
+        await self._seed_tokens(content.tokens)
 
     # ---- test data and reset
 
     async def replace_test_data(
-        self, documents: Documents, maps: Iterable[KeyValueMap], findings: Findings | None = None
+        self,
+        documents: Documents,
+        maps: Iterable[KeyValueMap],
+        findings: Findings | None = None,
+        tokens: Iterable[AccessToken] = (),
     ) -> None:
         """Forget all products, developers, apps and seeded maps, and take these in their place.
 
@@ -292,6 +300,14 @@ class Host:
         await self._seed(maps, self.organization.environments)
         async with self.change():
             pass  # keeps which maps were seeded
+        await self._seed_tokens(tokens)
+
+    async def _seed_tokens(self, tokens: Iterable[AccessToken]) -> None:
+        given = tuple(tokens)
+        if given:
+            # apps are the organization's: every environment has the same
+            name = next(reversed(self.organization.environments), self.environment)
+            await seed_access_tokens(given, self.runtime(name).services.catalog, self.store)
 
     async def _seed(self, maps: Iterable[KeyValueMap], environments: Iterable[str]) -> None:
         seeded = dict.fromkeys(self.organization.seeded)

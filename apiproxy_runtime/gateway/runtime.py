@@ -34,6 +34,7 @@ from apiproxy_runtime.program.compile import compile_proxy, compile_shared_flow
 from apiproxy_runtime.program.program import ProxyProgram, SharedFlowProgram
 from apiproxy_runtime.program.sharedflow import run_shared_flow
 from apiproxy_runtime.state.catalog import Catalog, load_catalog
+from apiproxy_runtime.state.given import seed_access_tokens
 from apiproxy_runtime.state.kvm import KeyValueMaps
 from apiproxy_runtime.state.records import Records
 from apiproxy_runtime.state.store import Store, settled
@@ -116,7 +117,7 @@ class Runtime:
         )
 
     async def load_test_data(self) -> None:
-        """Arrange products, apps and keys, and put the key value maps of the test data into the store."""
+        """Arrange products, apps and keys, and put the key value maps and tokens of the test data into the store."""
         services = self.services
         organization, environment = services.environment.organization, services.environment.name
         services.catalog = await settled(
@@ -126,6 +127,7 @@ class Runtime:
         for data in services.test_data.maps:
             table = kvms.map(data.scope, data.name, proxy=data.api_proxy or "")
             await settled(table.seed(data.entries, encrypted=data.encrypted))
+        await seed_access_tokens(services.test_data.tokens, services.catalog, services.store)
 
     # ---- Targets, for the compiler
 

@@ -372,3 +372,25 @@ def test_no_json_whatsoever_raises(values: list[object]) -> None:
     discover([source], findings)
     assert describe(environment, data) is not None
     assert {finding.file for finding in findings} <= set(_FILES)
+
+
+def test_access_tokens_that_are_given(write: Write) -> None:
+    apps = [{"name": "shop", "developerEmail": "a@b.c", "credentials": [{"consumerKey": "k"}]}]
+    developers = [{"email": "a@b.c"}]
+    data, findings = read(
+        write,
+        developers=developers,
+        developerapps=apps,
+        accesstokens=[
+            {"token": "t-1", "consumerKey": "k", "scopes": ["read"], "attributes": {"tenant": "x"}},
+            {"token": "t-2", "consumerKey": "K"},
+            {"token": "t-1", "consumerKey": "k"},
+            {"token": "t-3"},
+        ],
+    )
+    assert [(token.value, token.scopes, token.expires_at) for token in data.tokens] == [
+        ("t-1", ("read",), -1),
+        ("t-2", (), -1),
+    ]
+    assert data.tokens[0].attributes == {"tenant": "x"}
+    assert [finding.name for finding in findings.items] == ["DuplicateName", "MissingName", "UnknownKey"]

@@ -39,7 +39,7 @@ async def replace(host: Host, request: web.Request) -> web.Response:
     if host.strict:
         _check_keys(data, findings)
         documents = _without_credentials(documents)
-    await host.replace_test_data(documents, data.maps, findings)
+    await host.replace_test_data(documents, data.maps, findings, data.tokens)
     return web.Response()
 
 

@@ -151,3 +151,15 @@ async def test_strict_refuses_keys_that_the_emulator_refuses_and_draws_credentia
         await load(house, consumers())
         (app,) = await shown(house, "developerapps")
         assert app["credentials"][0]["consumerKey"] != "the-key"
+
+
+async def test_a_given_access_token_lets_in_until_it_is_replaced_with_its_app() -> None:
+    verify = "<OAuthV2 name='verify'><Operation>VerifyAccessToken</Operation></OAuthV2>"
+    bearer = {"Authorization": "Bearer given"}
+    async with control_house() as house:
+        await house.deploy(workspace({"hello": says("hello", "hi", verify=verify)}))
+        assert (await house.call("/hello", headers=bearer)).status == 401
+        await load(house, consumers(accesstokens=[{"token": "given", "consumerKey": "the-key"}]))
+        assert (await house.call("/hello", headers=bearer)).text == "hi"
+        await load(house, data())
+        assert (await house.call("/hello", headers=bearer)).status == 401
