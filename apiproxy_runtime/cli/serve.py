@@ -247,7 +247,7 @@ async def lead(
         if control is not None:
             host.subscribe(print_event)
             print(f"Control: {address_of(options.control_host, control.getsockname()[1])}", flush=True)
-        return await listen(options, host.here, reporting, share_port, started, recorder)
+        return await listen(options, host.here, reporting, share_port, started, told_to_stop(), recorder)
     finally:
         if control is not None:
             control.close()
@@ -273,8 +273,11 @@ async def follow(
     if not committed.is_set():
         await replica.close(0)
         return 2
+    stop = told_to_stop()
+    # without its leader it would serve what nobody can change any more
+    obeying.add_done_callback(lambda _: stop.set())
     try:
-        return await listen(options, replica, reporting, True, list)
+        return await listen(options, replica, reporting, True, list, stop)
     finally:
         obeying.cancel()
 
@@ -285,9 +288,10 @@ async def listen(
     reporting: Reporting,
     share_port: bool,
     started: Callable[[], list[asyncio.Task[None]]],
+    stop: asyncio.Event,
     recorder: Recorder | None = None,
 ) -> int:
-    """Accept traffic until SIGINT or SIGTERM; then let requests in flight finish.
+    """Accept traffic until told to `stop`; then let requests in flight finish.
 
     `started` begins what goes on beside the traffic; its tasks are cancelled first.
     """
@@ -306,7 +310,6 @@ async def listen(
         return 2
     reporting.server = server
     await reporting.start()
-    stop = told_to_stop()
     keep_freed_memory()
     # what is deployed lives as long as the process: the collector need not look at it again
     gc.collect()

@@ -24,7 +24,7 @@ def run_workers(options: argparse.Namespace, work: Callable[[Share], int]) -> in
     """Fork the workers, pass signals on, and end when all have ended; the worst of their exit codes.
 
     Workers end when this process does, even if it is killed: what would go on listening would share the port with the
-    next start, and answer with what was deployed before.
+    next start, and answer with what was deployed before. They end with their leader too, which alone can deploy.
 
     Workers share counters and caches through the store, so `--state memory` is refused: each would count alone.
     """
@@ -68,7 +68,9 @@ def run_workers(options: argparse.Namespace, work: Callable[[Share], int]) -> in
     for child in list(children):
         _, status = os.waitpid(child, 0)
         children.remove(child)
-        worst = max(worst, os.waitstatus_to_exitcode(status))
+        code = os.waitstatus_to_exitcode(status)
+        # as a shell tells of a signal
+        worst = max(worst, code if code >= 0 else 128 - code)
     return worst
 
 

@@ -19,7 +19,7 @@ from apiproxy_runtime.control.trace import routes as trace
 
 #: An area of the control port makes its routes for a host. Where paths meet, the first area has them.
 Area = Callable[[Host], list[web.RouteDef]]
-AREAS: tuple[Area, ...] = (emulator.routes, trace.routes, page.routes)
+AREAS: tuple[Area, ...] = (emulator.routes, page.routes)
 
 
 def make_application(
@@ -34,7 +34,8 @@ def make_application(
 
     `flavour` is the dialect of the management API; `auto` is the one that a request shows.
     """
-    areas = (*AREAS, management.area(flavour), *more)
+    recordings = trace.trace_of(host)
+    areas = (*AREAS, trace.area(recordings), management.area(flavour, recordings), *more)
     return guarded((route for area in areas for route in area(host)), token=token, names=names)
 
 

@@ -41,11 +41,11 @@ class WorkerReplica:
     async def abort(self) -> None:
         await self._ask("abort", None)
 
-    async def ask(self, what: str) -> Any:
+    async def ask(self, what: str, content: object = None) -> Any:
         """What the worker tells of itself: one of the `answers` it was given. Raises ReplicaGone."""
-        return await self._ask(what, None)
+        return await self._ask(what, content)
 
-    async def _ask(self, what: str, content: Plan | None) -> Any:
+    async def _ask(self, what: str, content: object) -> Any:
         """The worker's answer. Raises ReplicaGone when it has ended or is silent, or whatever it raised itself."""
         try:
             async with self._lock, asyncio.timeout(PATIENCE):
@@ -69,11 +69,12 @@ async def obey(
     end: socket.socket,
     replica: LocalReplica,
     committed: Callable[[], None],
-    answers: Mapping[str, Callable[[], object]],
+    answers: Mapping[str, Callable[[Any], object]],
 ) -> None:
     """Do what the process with the control port says, until it ends.
 
-    `committed` is called after each commit; `answers` give what is asked for besides (counts of requests).
+    `committed` is called after each commit; `answers` give what is asked for besides
+    (counts of requests, transactions), made of what comes with the question.
     """
     reader, writer = await asyncio.open_connection(sock=end)
     while True:
@@ -90,7 +91,7 @@ async def obey(
                 await replica.commit()
                 committed()
             elif what in answers:
-                answer = ("done", answers[what]())
+                answer = ("done", answers[what](content))
             else:
                 await replica.abort()
         except DeployError as error:

@@ -16,10 +16,8 @@ from apiproxy_runtime.control.trace.trace import Trace
 from apiproxy_runtime.control.trace.transactionjson import message_json
 
 
-def routes(host: Host) -> list[Route]:
-    """The routes, over sessions of their own. Clients of Edge name a session themselves."""
-    trace = Trace(lambda: list(host.runtimes.values()))
-    host.here.made.append(lambda runtime: trace.arrange())
+def routes(host: Host, trace: Trace) -> list[Route]:
+    """The routes, over the recordings of a host. Clients of Edge name a session themselves."""
     names: dict[str, str] = {}
 
     def sessions(call: Call) -> dict[str, Session]:
@@ -60,6 +58,7 @@ def routes(host: Host) -> list[Route]:
         session = trace.open(runtime, call.part("api"), count, timeout)
         name = str(wanted.get("session") or wanted.get("name") or session.id)
         names[name] = session.id
+        await trace.gather()
         return call.answer(shown(name, session), 201)
 
     def shown(name: str, session: Session) -> Document:
@@ -92,11 +91,15 @@ def routes(host: Host) -> list[Route]:
 
     async def transactions(call: Call) -> web.Response:
         """The ids of the transactions so far; X's are the ids of "sessions"."""
-        ids = [transaction.id for transaction in found(call).transactions()]
+        session = found(call)
+        await trace.gather()
+        ids = [transaction.id for transaction in session.transactions()]
         return call.answer(ids if call.edge else {"sessions": [{"id": id_} for id_ in ids]})
 
     async def transaction(call: Call) -> web.Response:
-        for recorded in found(call).transactions():
+        session = found(call)
+        await trace.gather()
+        for recorded in session.transactions():
             if recorded.id == call.part("transaction"):
                 return call.answer(message_json(recorded))
         raise Refused(

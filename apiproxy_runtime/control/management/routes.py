@@ -44,6 +44,7 @@ from apiproxy_runtime.control.management.flavour import (
     flavour_of,
     refused_deploy,
 )
+from apiproxy_runtime.control.trace.trace import Trace
 from apiproxy_runtime.state.store import StoreError
 
 ORGANIZATION = "/v1/{o:o|organizations}"
@@ -72,12 +73,12 @@ _NOUNS = (
 )
 
 
-def area(choice: Choice) -> Callable[[Host], list[web.RouteDef]]:
-    """The area of the control port, with the flavour of all requests, or `auto`."""
+def area(choice: Choice, trace: Trace) -> Callable[[Host], list[web.RouteDef]]:
+    """The area of the control port, with the flavour of all requests, or `auto`; `trace` has the debug sessions."""
 
     def routes(host: Host) -> list[web.RouteDef]:
         table: list[Route] = [route for noun in _NOUNS for route in noun.ROUTES]
-        table += debugsessions.routes(host)
+        table += debugsessions.routes(host, trace)
         defined = [web.get(f"{ORGANIZATION}{{slash:/?}}", _handle(host, choice, organization.all_of_them))]
         for method, path, handler in table:
             defined.append(web.route(method, full_path(path), _handle(host, choice, handler)))

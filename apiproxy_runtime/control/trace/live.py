@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from time import monotonic
 
-from apiproxy_runtime.control.trace.pagejson import pending_summary, summary
+from apiproxy_runtime.control.trace.pagejson import line, summary
 from apiproxy_runtime.control.trace.recorder import Recorder
 from apiproxy_runtime.control.trace.transaction import Transaction
 
@@ -45,14 +45,19 @@ class Reader:
 
 
 class Live:
-    """What pages see. `changed` is called when the first reader comes and some time after the last one left."""
+    """What pages see. `changed` is called when the first reader comes and some time after the last one left.
+
+    asked    whether pages of another process want to see it
+    running  what is under way; of workers, as far as it had got when it was told
+    """
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self.changed = changed
+        self.asked = False
         self.readers: set[Reader] = set()
         self.ring: dict[str, Transaction] = {}
         self.size = 0
-        self.running: dict[str, Recorder] = {}
+        self.running: dict[str, Recorder | Transaction] = {}
         self.skipped = 0
         self._news: list[dict[str, object]] = []
         self._told_running: set[str] = set()
@@ -64,7 +69,7 @@ class Live:
     @property
     def wanted(self) -> bool:
         """Whether transactions are to be recorded."""
-        return bool(self.readers) or self._lingering
+        return bool(self.readers) or self._lingering or self.asked
 
     # ---- readers
 
@@ -117,8 +122,8 @@ class Live:
         self._allowance -= 1.0
         return True
 
-    def begin(self, recorder: Recorder) -> None:
-        self.running[recorder.id] = recorder
+    def begin(self, entry: Recorder | Transaction) -> None:
+        self.running[entry.id] = entry
 
     def end(self, transaction: Transaction) -> None:
         """Keep a transaction that is over, and tell readers of it with the next beat."""
@@ -132,10 +137,8 @@ class Live:
 
     def get(self, id: str) -> Transaction | None:
         """A transaction that is kept or under way."""
-        found = self.ring.get(id)
-        if found is None and (recorder := self.running.get(id)) is not None:
-            return recorder.transaction()
-        return found
+        found = self.ring.get(id) or self.running.get(id)
+        return found.transaction() if isinstance(found, Recorder) else found
 
     def clear(self) -> None:
         """Forget all of them."""
@@ -146,9 +149,25 @@ class Live:
 
     def summaries(self) -> list[dict[str, object]]:
         """One line for each, the newest last."""
-        return [summary(transaction) for transaction in self.ring.values()] + [
-            pending_summary(recorder) for recorder in self.running.values()
-        ]
+        return [line(entry) for entry in (*self.ring.values(), *self.running.values())]
+
+    def handed_over(self, whole: bool) -> tuple[dict[str, Recorder | Transaction], int]:
+        """What has ended, which is kept no longer, and what has begun to take long (or all that is under way).
+
+        With it comes how many were left out since the last time.
+        """
+        taken: dict[str, Recorder | Transaction] = dict(self.ring)
+        slow = self._slow()
+        taken.update(self.running if whole else slow)
+        skipped = self.skipped
+        self.ring.clear()
+        self._news.clear()
+        self.size = self.skipped = 0
+        return taken, skipped
+
+    def forget_elsewhere(self) -> None:
+        """Forget what is under way in workers: one of them has ended."""
+        self.running = {key: entry for key, entry in self.running.items() if isinstance(entry, Recorder)}
 
     async def _run(self) -> None:
         try:
@@ -159,15 +178,22 @@ class Live:
             self._beat = None
 
     def _tell_news(self) -> None:
-        self._told_running &= self.running.keys()
-        for key, recorder in self.running.items():
-            if key not in self._told_running and recorder.age > SLOW:
-                self._told_running.add(key)
-                self._news.append(pending_summary(recorder))
+        self._news += [line(entry) for entry in self._slow().values()]
         if self._news or self.skipped:
             news, self._news = self._news, []
             skipped, self.skipped = self.skipped, 0
             self.broadcast("transactions", {"transactions": news, "skipped": skipped})
+
+    def _slow(self) -> dict[str, Recorder | Transaction]:
+        """What is under way and has begun to take long since the last time."""
+        slow = {key: entry for key, entry in self.running.items() if _age(entry) > SLOW}
+        news = {key: entry for key, entry in slow.items() if key not in self._told_running}
+        self._told_running = set(slow)
+        return news
+
+
+def _age(entry: Recorder | Transaction) -> float:
+    return entry.age if isinstance(entry, Recorder) else entry.took
 
 
 def sse(event: str, data: object) -> str:

@@ -48,6 +48,11 @@ def summary(transaction: Transaction) -> dict[str, object]:
     }
 
 
+def line(entry: Recorder | Transaction) -> dict[str, object]:
+    """One line, whether it is over or not."""
+    return pending_summary(entry) if isinstance(entry, Recorder) else summary(entry)
+
+
 def pending_summary(recorder: Recorder) -> dict[str, object]:
     """One line for a transaction that runs."""
     ctx = recorder.ctx

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any, Literal
 
 from aiohttp import web
@@ -36,6 +37,7 @@ from apiproxy_runtime.control.trace.session import Session
 from apiproxy_runtime.control.trace.trace import Trace
 from apiproxy_runtime.control.trace.transaction import MASKED, Transaction
 from apiproxy_runtime.control.trace.transactionjson import session_json, transaction_json
+from apiproxy_runtime.control.workers import WorkerReplica
 from apiproxy_runtime.gateway.egress import HttpEgress
 from apiproxy_runtime.gateway.http.client import HttpClient
 from apiproxy_runtime.gateway.runtime import Runtime
@@ -68,28 +70,43 @@ _NOT_REPLAYED = frozenset(
 )
 
 
-def routes(host: Host) -> list[web.RouteDef]:
-    """The routes, over a trace of their own."""
-    trace = Trace(lambda: list(host.runtimes.values()))
-    deploys = Deploys(host)
+def area(trace: Trace) -> Callable[[Host], list[web.RouteDef]]:
+    """The area of the control port, over the recordings of a host."""
+
+    def routes(host: Host) -> list[web.RouteDef]:
+        deploys = Deploys(host)
+
+        def told(event: object) -> None:
+            trace.live.broadcast("deployed", {})
+
+        host.subscribe(deploys.take)
+        host.subscribe(told)
+        return [*_emulator(host, trace), *_page(host, trace, deploys)]
+
+    return routes
+
+
+def trace_of(host: Host) -> Trace:
+    """The recordings of a host, of all its runtimes and workers."""
+    trace = Trace(
+        lambda: list(host.runtimes.values()),
+        lambda: [other for other in host.others if isinstance(other, WorkerReplica)],
+    )
     host.here.made.append(lambda runtime: trace.arrange())
-
-    def told(event: object) -> None:
-        trace.live.broadcast("deployed", {})
-
-    host.subscribe(deploys.take)
-    host.subscribe(told)
-    return [*_emulator(host, trace), *_page(host, trace, deploys)]
+    return trace
 
 
 def _emulator(host: Host, trace: Trace) -> list[web.RouteDef]:
     async def begin(request: web.Request) -> web.Response:
         proxy = request.query.get("proxyName", "")
         session = trace.open(_runtime_of(host, proxy), proxy)
+        await trace.gather()
         return json_answer(session.told())
 
     async def transactions(request: web.Request) -> web.Response:
-        return json_answer(session_json(_session(trace, request), host.now() / 1000))
+        session = _session(trace, request)
+        await trace.gather()
+        return json_answer(session_json(session, host.now() / 1000))
 
     async def end(request: web.Request) -> web.Response:
         trace.close(_session(trace, request).id)
@@ -128,8 +145,11 @@ def _session(trace: Trace, request: web.Request) -> Session:
 def _page(host: Host, trace: Trace, deploys: Deploys) -> list[web.RouteDef]:
     live = trace.live
 
-    def find(request: web.Request) -> Transaction:
-        transaction = live.get(request.match_info["id"])
+    async def find(request: web.Request) -> Transaction:
+        wanted = request.match_info["id"]
+        if wanted not in live.ring:
+            await trace.gather()
+        transaction = live.get(wanted)
         if transaction is None:
             raise Refused(404, "TransactionNotFound", "this transaction is not kept any more")
         return transaction
@@ -143,11 +163,8 @@ def _page(host: Host, trace: Trace, deploys: Deploys) -> list[web.RouteDef]:
         )
         try:
             await response.prepare(request)
-            hello = {
-                "transactions": live.summaries(),
-                "address": host.here.address,
-                "others": len(host.others),
-            }
+            await trace.gather()
+            hello = {"transactions": live.summaries(), "address": host.here.address}
             await response.write(sse("hello", hello).encode())
             waiting = asyncio.ensure_future(reader.dropped.wait())
             try:
@@ -179,20 +196,22 @@ def _page(host: Host, trace: Trace, deploys: Deploys) -> list[web.RouteDef]:
 
     async def transactions(request: web.Request) -> web.Response:
         text = request.query.get("text", "")
+        await trace.gather()
         if not text:
             return json_answer({"transactions": live.summaries()})
         found = [summary(one) for one in live.ring.values() if holds_text(one, text)]
         return json_answer({"transactions": found})
 
     async def clear(request: web.Request) -> web.Response:
+        await trace.gather()
         live.clear()
         return json_answer({})
 
     async def one(request: web.Request) -> web.Response:
-        return json_answer(details(find(request)))
+        return json_answer(details(await find(request)))
 
     async def export(request: web.Request) -> web.Response:
-        transaction = find(request)
+        transaction = await find(request)
         form = request.match_info["form"]
         if form == "emulator":
             content: dict[str, Any] = transaction_json(transaction)
@@ -200,14 +219,14 @@ def _page(host: Host, trace: Trace, deploys: Deploys) -> list[web.RouteDef]:
             content = transaction_har(transaction, host.here.address)
         else:
             content = transaction_spans(transaction)
-        name = f"{_file_name(transaction.proxy)}-{transaction.id[:8]}"
+        name = f"{_file_name(transaction.proxy or 'no-proxy')}-{transaction.id[:8]}"
         suffix = {"emulator": ".trace.json", "har": ".har", "otel": ".otlp.json"}[form]
         answer = json_answer(content)
         answer.headers["Content-Disposition"] = f'attachment; filename="{name}{suffix}"'
         return answer
 
     async def again(request: web.Request) -> web.Response:
-        transaction = find(request)
+        transaction = await find(request)
         try:
             asked = json.loads(await request.read() or b"{}")
             given = {str(name): str(value) for name, value in asked.get("headers", {}).items()}

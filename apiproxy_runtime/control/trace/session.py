@@ -21,9 +21,9 @@ class Session:
     id: str
     environment: str
     proxy: str
-    revision: str
-    organization: str
-    started: float
+    revision: str = ""
+    organization: str = ""
+    started: float = 0.0
     count: int = COUNT
     timeout: int = TIMEOUT
     entries: dict[str, Recorder | Transaction] = field(default_factory=dict)
@@ -33,9 +33,21 @@ class Session:
     def full(self) -> bool:
         return len(self.entries) >= self.count or self.size >= MOST_BYTES
 
-    def begin(self, recorder: Recorder) -> None:
+    @property
+    def room(self) -> int:
+        """How many transactions other processes may still send; those of theirs that are under way do not count."""
+        if self.size >= MOST_BYTES:
+            return 0
+        settled = sum(isinstance(entry, Recorder) or entry.completed for entry in self.entries.values())
+        return max(0, self.count - settled)
+
+    def begin(self, entry: Recorder | Transaction) -> None:
         """Have a transaction in the session from its beginning."""
-        self.entries[recorder.id] = recorder
+        self.entries[entry.id] = entry
+
+    def takes(self, id: str) -> bool:
+        """Whether a transaction of another process belongs in it."""
+        return id in self.entries or not self.full
 
     def end(self, transaction: Transaction) -> None:
         """Keep what a transaction was in place of what it is."""
@@ -44,9 +56,16 @@ class Session:
 
     def transactions(self) -> list[Transaction]:
         """All so far, in order of their beginning; unfinished ones as far as they got."""
-        return [
+        found = [
             entry.transaction() if isinstance(entry, Recorder) else entry for entry in self.entries.values()
         ]
+        return sorted(found, key=lambda transaction: transaction.started)
+
+    def handed_over(self, whole: bool) -> dict[str, Recorder | Transaction]:
+        """What has ended, which is kept no longer; with `whole` also what is under way."""
+        entries = self.entries
+        self.entries = {key: entry for key, entry in entries.items() if isinstance(entry, Recorder)}
+        return {key: entry for key, entry in entries.items() if whole or key not in self.entries}
 
     def told(self) -> dict[str, object]:
         """What the emulator answers when a session is begun."""

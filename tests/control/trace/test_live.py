@@ -126,6 +126,54 @@ async def test_search_looks_into_messages_and_variables() -> None:
             assert len(found) == 2
 
 
+async def test_a_request_that_fits_no_base_path_is_shown_with_its_404() -> None:
+    mask = {"variables": ["request.header.X-Key", "request.queryparam.pin"]}
+    async with control_house() as home:
+        home.host.here.address = home.traffic
+        await home.deploy(workspace({"hello": says("hello", "hi")}, debugmask=mask))
+        async with page(home) as stream:
+            await event(stream, "hello")
+            answer = await home.call("/helo/x?pin=1", "POST", data=b"body", headers={"X-Key": "s3cret"})
+            (line,) = await shown(stream, 1)
+            assert (line["method"], line["uri"], line["status"]) == ("POST", "/helo/x?pin=*****", 404)
+            assert (line["proxy"], line["environment"]) == ("", "test")
+            found = (await home.ask("GET", f"/trace/transactions/{line['id']}")).json()
+            assert found["fault"] == "messaging.adaptors.http.flow.ApplicationNotFound"
+            assert found["raised"]["text"].startswith("Unable to identify proxy for host: 127.0.0.1:")
+            assert found["raised"]["text"].endswith(" and url: /helo/x")
+            assert found["messages"][found["response"]]["content"] == answer.body.decode()
+            assert found["messages"][found["request"]]["content"] == "body"
+            assert "s3cret" not in json.dumps(found)
+            for form in ("emulator", "har", "otel"):
+                assert (await home.ask("GET", f"/trace/transactions/{line['id']}/{form}")).status == 200
+            # of a body that had not arrived nothing is known, and a replay would send something else
+            await home.call("/helo", "POST", data=slow_body())
+            (line,) = await shown(stream, 1)
+            replayed = await home.ask("POST", f"/trace/transactions/{line['id']}/replay")
+            assert (replayed.status, replayed.json()["code"]) == (409, "BodyNotKept")
+
+
+async def slow_body() -> AsyncIterator[bytes]:
+    yield b"one"
+    await asyncio.sleep(0.2)
+    yield b"two"
+
+
+async def test_requests_without_a_proxy_are_told_to_nobody_once_the_page_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "LINGER", 0.05)
+    async with control_house() as home:
+        gateway = home.host.runtime("test").gateway
+        before = gateway.strayed
+        async with page(home) as stream:
+            await event(stream, "hello")
+            assert len(gateway.strayed) == len(before) + 1
+        async with asyncio.timeout(5):
+            while gateway.strayed != before:
+                await asyncio.sleep(0.02)
+
+
 async def test_the_policy_of_a_step_is_shown_as_it_was_deployed() -> None:
     async with control_house() as home:
         await home.deploy(workspace({"hello": says("hello", "hi")}))

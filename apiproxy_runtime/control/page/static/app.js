@@ -24,7 +24,7 @@ function listen() {
     const hello = JSON.parse(event.data);
     state.address = hello.address;
     $("#address").textContent = hello.address ? `traffic at ${hello.address}` : "";
-    connected(hello.others ? `live, of this worker only (${hello.others} more run)` : "live", true);
+    connected("live", true);
     list.reset(hello.transactions);
     deployed();
   });

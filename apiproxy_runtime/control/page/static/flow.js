@@ -116,7 +116,7 @@ function head(details, on) {
       { class: "facts" },
       details.completed ? h("span", { class: `status ${statusClass(details)}`, text: `${details.status} ${details.reason}` }) : h("span", { class: "status running", text: "running" }),
       h("span", { text: duration(details.took) }),
-      h("span", { text: `${details.proxy} revision ${details.revision}` }),
+      h("span", { text: details.proxy ? `${details.proxy} revision ${details.revision}` : "no proxy has this base path" }),
       h("span", { class: "quiet", text: `${details.environment} · ${clock(details.started)}` }),
     ),
     details.raised ? h("p", { class: "raised" }, icon("fault"), h("b", { text: details.raised.code }), h("span", { text: details.raised.text })) : null,

@@ -61,14 +61,14 @@ export class List {
 
   row(line) {
     const status = line.completed ? String(line.status) : "…";
-    const name = `${line.method} ${line.uri}, ${line.completed ? `status ${line.status}` : "running"}, proxy ${line.proxy}, ${duration(line.took)}${line.fault ? `, fault ${line.fault}` : ""}`;
+    const name = `${line.method} ${line.uri}, ${line.completed ? `status ${line.status}` : "running"}, ${line.proxy ? `proxy ${line.proxy}` : "no proxy"}, ${duration(line.took)}${line.fault ? `, fault ${line.fault}` : ""}`;
     const [path, query] = line.uri.split(/\?(.*)/s);
     return h(
       "div",
       { class: "transaction", role: "option", tabindex: "-1", "aria-selected": "false", "aria-label": name, "data-id": line.id, onclick: () => this.on.choose(line.id) },
       h("span", { class: `status ${statusClass(line)}`, text: status }),
       h("span", { class: "what" }, h("b", { class: "method", text: line.method }), " ", h("span", { class: "path" }, path, query ? h("span", { class: "query", text: `?${query}` }) : null)),
-      h("span", { class: "where" }, line.proxy, line.fault ? h("span", { class: "fault-name", text: line.fault.split(".").pop() }) : null),
+      h("span", { class: "where" }, line.proxy || "no proxy", line.fault ? h("span", { class: "fault-name", text: line.fault.split(".").pop() }) : null),
       h("span", { class: "times" }, h("span", { class: "took", text: line.completed ? duration(line.took) : "running" }), h("time", { text: clock(line.started) })),
     );
   }
@@ -120,7 +120,7 @@ export class List {
   }
 
   proxies(names) {
-    options($("#by-proxy"), [...new Set([...names, ...[...this.lines.values()].map((line) => line.proxy)])].sort());
+    options($("#by-proxy"), [...new Set([...names, ...[...this.lines.values()].map((line) => line.proxy)])].filter(Boolean).sort());
   }
 
   // ---- focus
