@@ -29,7 +29,7 @@ from apiproxy_runtime.rehearsal.journal import Journal, JournalMismatch
 from apiproxy_runtime.rehearsal.judge import Judge
 from apiproxy_runtime.rehearsal.mocks import BadMocks, read_mocks
 from apiproxy_runtime.rehearsal.report.formats import FORMATS
-from apiproxy_runtime.rehearsal.report.words import verdict
+from apiproxy_runtime.rehearsal.report.words import totals, verdict
 from apiproxy_runtime.rehearsal.run import Progress, Rehearsal, rehearse
 from apiproxy_runtime.rehearsal.sides.live import SAFE
 from apiproxy_runtime.rehearsal.stubs import Policy
@@ -170,8 +170,7 @@ def write_reports(result: Rehearsal, outputs: list[tuple[str, Path | None]]) -> 
         with path.open("w", encoding="utf-8") as file:
             FORMATS[form](result, file)
     if all(path is not None for _, path in outputs):
-        told = ", ".join(f"{count:,} {name}" for name, count in result.tally.verdicts.items())
-        print(f"{verdict(result)} ({result.tally.cases:,} cases: {told})")
+        print(f"{verdict(result)} ({result.tally.cases:,} cases: {totals(result)})")
 
 
 def fingerprint(options: argparse.Namespace, before: Made, after: Made) -> dict[str, str]:

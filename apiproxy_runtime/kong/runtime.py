@@ -151,7 +151,8 @@ class KongRuntime:
                 FaultRules(),
                 success_codes(None),
             )
-        chosen = ChosenRoute(route.title, None, target)
+        place = (route.service or route).place
+        chosen = ChosenRoute(route.title, None, target, f"{place.file}:{place.line}")
         return RouteProgram(route, chosen, self._deployment(route), chains.of(route), proxy)
 
     def _deployment(self, route: Route | None) -> Deployment:

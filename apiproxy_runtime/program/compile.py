@@ -250,15 +250,16 @@ class _Compiler:
 
     def route(self, rule: RouteRule) -> Route:
         condition = self.choice(rule.condition, "RouteRule", rule.name)
+        place = f"{rule.node.file}:{rule.node.line}"
         if rule.target_endpoint is not None:
-            return Route(rule.name, condition, self.targets.get(rule.target_endpoint))
+            return Route(rule.name, condition, self.targets.get(rule.target_endpoint), place)
         if rule.url is not None:
             connection = HTTPTargetConnection(rule.node, url=rule.url)
-            return Route(rule.name, condition, self.bare_target(rule.name, connection))
+            return Route(rule.name, condition, self.bare_target(rule.name, connection), place)
         if rule.integration_endpoint is not None:
             target = self.integration_target(rule.integration_endpoint)
-            return Route(rule.name, condition, target)
-        return Route(rule.name, condition, None)
+            return Route(rule.name, condition, target, place)
+        return Route(rule.name, condition, None, place)
 
     def target(self, target: TargetEndpoint) -> TargetProgram | None:
         connection = target.connection

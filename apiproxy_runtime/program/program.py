@@ -115,11 +115,12 @@ class TargetProgram:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A RouteRule; `target` None is the null route."""
+    """A RouteRule; `target` None is the null route, `place` the file and line it stands at."""
 
     name: str
     condition: Predicate | None
     target: TargetProgram | None
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

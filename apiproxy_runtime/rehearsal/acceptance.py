@@ -17,6 +17,10 @@ of one's own each rule says why (`reason`) and until when (`expires`):
         about: orders.example.com     # host of the upstream, or kind of the effect
 
 `open-door` (refused before, allowed after) is covered by no rule.
+
+Under `known`, a pack has rules of another sort: they tell why something differs that no configuration can change, and it
+counts as different all the same. These may be about `open-door`; `paths: rewritten` limits them to requests whose path
+is not in the form that the new side looks at.
 """
 
 from __future__ import annotations
@@ -49,6 +53,7 @@ _MEMBERS = (
     "after",
     "request",
     "when",
+    "paths",
 )
 _WHEN = ("error", "success", "")
 
@@ -59,7 +64,11 @@ class BadRules(ValueError):
 
 @dataclass(slots=True)
 class Rule:
-    """One rule. `when` limits it to cases that both sides answer with an error (400 and above), or below."""
+    """One rule.
+
+    when       limits it to cases that both sides answer with an error (400 and above), or below
+    rewritten  limits it to requests whose path Kong changes before it looks for a route
+    """
 
     id: str
     reason: str
@@ -74,6 +83,7 @@ class Rule:
     after: regex.Pattern[str] | None
     request: regex.Pattern[str] | None
     when: str
+    rewritten: bool = False
     used: int = field(default=0, compare=False)
 
     def covers(self, difference: Difference, request: str, when: str) -> bool:
@@ -102,11 +112,12 @@ def _fits(pattern: regex.Pattern[str] | None, text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """A rule pack: rules about the move from one platform to another."""
+    """A rule pack: rules about the move from one platform to another; those in `known` explain and hide nothing."""
 
     id: str
     title: str
     rules: tuple[Rule, ...]
+    known: tuple[Rule, ...] = ()
 
 
 def pack_names() -> list[str]:
@@ -124,7 +135,8 @@ def read_pack(name: str) -> Pack:
     file = resources.files("apiproxy_runtime.rehearsal") / "rulepacks" / f"{name}.yaml"
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
     rules = _rules(content["rules"], f"rule pack {name}", own=False)
-    return Pack(name, str(content["title"]), tuple(rules))
+    known = _rules(content.get("known", ()), f"rule pack {name}", own=False, explains=True)
+    return Pack(name, str(content["title"]), tuple(rules), tuple(known))
 
 
 def read_rules(path: Path) -> list[Rule]:
@@ -139,7 +151,7 @@ def read_rules(path: Path) -> list[Rule]:
     return _rules(entries, str(path), own=True)
 
 
-def _rules(entries: Iterable[object], where: str, *, own: bool) -> list[Rule]:
+def _rules(entries: Iterable[object], where: str, *, own: bool, explains: bool = False) -> list[Rule]:
     rules: list[Rule] = []
     for number, entry in enumerate(entries, 1):
         name = f"{where}: rule {number}"
@@ -148,7 +160,7 @@ def _rules(entries: Iterable[object], where: str, *, own: bool) -> list[Rule]:
         if entry.get("id"):
             name = f"{where}: rule {entry['id']}"
         try:
-            rules.append(_rule(entry, own))
+            rules.append(_rule(entry, own, explains))
         except (ValueError, regex.error) as error:
             raise BadRules(f"{name}: {error}") from None
     doubled = next(
@@ -159,7 +171,7 @@ def _rules(entries: Iterable[object], where: str, *, own: bool) -> list[Rule]:
     return rules
 
 
-def _rule(entry: dict[str, Any], own: bool) -> Rule:
+def _rule(entry: dict[str, Any], own: bool, explains: bool) -> Rule:
     for member in entry:
         if member not in _MEMBERS:
             raise ValueError(f"there is no member {member!r}: use {', '.join(_MEMBERS)}")
@@ -171,7 +183,7 @@ def _rule(entry: dict[str, Any], own: bool) -> Rule:
     for kind in kinds:
         if kind not in KINDS:
             raise ValueError(f"there is no kind {kind!r}: use {', '.join(KINDS)}")
-        if kind in NEVER:
+        if kind in NEVER and not explains:
             raise ValueError(f"{kind!r} ({KINDS[kind]}) cannot be accepted")
     for face in faces:
         if face not in FACES:
@@ -185,6 +197,8 @@ def _rule(entry: dict[str, Any], own: bool) -> Rule:
     when = str(entry.get("when") or "")
     if when not in _WHEN:
         raise ValueError("when must be error or success")
+    if "paths" in entry and not explains:
+        raise ValueError("paths is for what a pack knows: give a pattern for request")
     return Rule(
         id=str(entry["id"]),
         reason=" ".join(str(entry["reason"]).split()),
@@ -199,6 +213,7 @@ def _rule(entry: dict[str, Any], own: bool) -> Rule:
         after=_expression(entry.get("after")),
         request=_glob(entry.get("request")),
         when=when,
+        rewritten=entry.get("paths") == "rewritten",
     )
 
 

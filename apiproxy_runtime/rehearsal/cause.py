@@ -1,30 +1,46 @@
-"""Which step of a side made the value that differs."""
+"""Which step of a side made the value that differs, or which route led to it."""
 
 from __future__ import annotations
 
 from apiproxy_runtime.rehearsal.difference import Difference
 from apiproxy_runtime.rehearsal.outcome import Touch, Trace
 
+#: What ends a request before its target is called, or words the answer anew.
+_ANSWERS = ("fault", "response.*", "error.*")
+
 
 def cause_of(difference: Difference, trace: Trace | None, call: int) -> str:
     """The step that last touched what a difference of answers or calls is about; empty when none did.
 
-    `call` is the number of the upstream call on that side, -1 for none.
+    Where no step did, the route is what chose an upstream and its address. `call` is the number of the upstream call on
+    that side; -1 for none, which is the work of the step that answered instead.
     """
     if trace is None:
         return ""
     touches = trace.touches
+    if difference.face == "upstream" and call < 0:
+        return _last(touches, _ANSWERS) or trace.route
     if difference.face == "upstream":
-        if call < 0:
-            return ""
         maker = next((touch for touch in touches if touch.what == "call" and touch.before_call == call), None)
-        if maker is not None or difference.path == "call":
+        if maker is not None:
             return _named(maker)
-    wanted = _wanted(difference)
-    for touch in reversed(touches):
-        if touch.what in wanted and (difference.face != "upstream" or touch.before_call <= call):
-            return _named(touch)
-    return ""
+        if difference.path == "call":
+            return trace.route
+        touches = [touch for touch in touches if touch.before_call <= call]
+    cause = _last(touches, _wanted(difference))
+    if cause or difference.face != "upstream":
+        return cause
+    return trace.route if is_of_address(difference.path) else ""
+
+
+def is_step(cause: str) -> bool:
+    """Whether a cause is a step with its place, and neither a route nor the code of a fault that no step raised."""
+    return cause.endswith(")") and not cause.startswith(("route rule ", "service "))
+
+
+def is_of_address(path: str) -> bool:
+    """Whether a difference of calls is about where they go."""
+    return path == "call" or path.startswith("url") or path == "header.host"
 
 
 def _wanted(difference: Difference) -> tuple[str, ...]:
@@ -40,7 +56,9 @@ def _wanted(difference: Difference) -> tuple[str, ...]:
     return ("response.start", "error.start", "response.*", "error.*", "fault")
 
 
-def _named(touch: Touch | None) -> str:
-    if touch is None:
-        return ""
+def _last(touches: list[Touch], wanted: tuple[str, ...]) -> str:
+    return next((_named(touch) for touch in reversed(touches) if touch.what in wanted), "")
+
+
+def _named(touch: Touch) -> str:
     return f"{touch.step} ({touch.place})" if touch.place else touch.step

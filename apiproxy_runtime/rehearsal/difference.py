@@ -71,6 +71,7 @@ class Difference:
     path    `status`, `header.content-type`, `body.$.items[0].id`, …
     before, after  texts; empty where there is nothing
     rule    what makes it expected: `pack:ID`, `accepted:ID`, `noise:…`; empty for an unexpected one
+    known   what explains an unexpected one: `pack:ID`; empty for nothing
     call, call_after  number of the upstream call among those of the old and of the new side, -1 where there is none
     cause_before, cause_after  steps that made the value on each side
     """
@@ -83,6 +84,7 @@ class Difference:
     after: str
     severity: Severity
     rule: str = ""
+    known: str = ""
     call: int = -1
     call_after: int = -1
     cause_before: str = ""

@@ -91,7 +91,7 @@ class Journal:
             self._file: TextIO = path.open("a", encoding="utf-8")
         else:
             self._file = path.open("w", encoding="utf-8")
-            self._file.write(json.dumps({"rehearsal": 1, **about}, ensure_ascii=False) + "\n")
+            self._file.write(json.dumps({"rehearsal": 2, **about}, ensure_ascii=False) + "\n")
 
     def _take_up(self, about: Mapping[str, str]) -> None:
         """Count what is there, and cut off a line that was not written to its end."""
@@ -102,7 +102,7 @@ class Journal:
                 told = json.loads(first)
             except ValueError:
                 told = None
-            if not isinstance(told, dict) or told.pop("rehearsal", None) != 1:
+            if not isinstance(told, dict) or told.pop("rehearsal", None) != 2:
                 raise JournalMismatch(f"{self.path} is no journal of a rehearsal; name another file")
             changed = [key for key in about if told.get(key) != about[key]]
             if changed:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
+from apiproxy_runtime.kong.path import escape, normalise
 from apiproxy_runtime.rehearsal.acceptance import NEVER, Pack, Rule
 from apiproxy_runtime.rehearsal.aliases import Aliases
-from apiproxy_runtime.rehearsal.cause import cause_of
+from apiproxy_runtime.rehearsal.cause import cause_of, is_of_address, is_step
 from apiproxy_runtime.rehearsal.compare.outcomes import compare_outcomes
 from apiproxy_runtime.rehearsal.difference import Difference, Severity
 from apiproxy_runtime.rehearsal.exchange import Exchange
@@ -45,6 +46,7 @@ class Judge:
         self.expired = [rule for rule in accepted if rule.expired(today)]
         self._rules = [("accepted", rule) for rule in accepted if not rule.expired(today)]
         self._rules += [(pack.id, rule) for pack in packs for rule in pack.rules]
+        self._known = [(pack.id, rule) for pack in packs for rule in pack.known]
         self.packs = packs
         self.accepted = accepted
 
@@ -70,11 +72,21 @@ class Judge:
             return IDENTICAL
         request = f"{case.request.method} {case.request.path}"
         when = _when(before, after)
-        judged = tuple(self._judged(difference, request, when, before, after) for difference in found)
+        judged = _carried([self._judged(difference, request, when, before, after) for difference in found])
+        if self._known:
+            rewritten = is_rewritten(case.request.path)
+            judged = [replace(d, known=self._why(d, request, when, rewritten)) for d in judged]
         worst = max((d.severity for d in judged if not d.rule), default=Severity.info)
         if worst is Severity.critical:
-            return Judgement("critical", judged)
-        return Judgement("different" if worst else "expected", judged)
+            return Judgement("critical", tuple(judged))
+        return Judgement("different" if worst else "expected", tuple(judged))
+
+    def _why(self, difference: Difference, request: str, when: str, rewritten: bool) -> str:
+        """The rule that tells why a difference is there; empty for none, and for one that is expected."""
+        for pack, rule in self._known if not difference.rule else ():
+            if (rewritten or not rule.rewritten) and rule.covers(difference, request, when):
+                return f"{pack}:{rule.id}"
+        return ""
 
     def _judged(
         self, difference: Difference, request: str, when: str, before: Outcome, after: Outcome
@@ -106,6 +118,31 @@ class Judge:
                 rule.used += 1
                 return f"{pack}:{rule.id}"
         return ""
+
+
+def _carried(judged: list[Difference]) -> list[Difference]:
+    """The differences; what no step made of an answer comes from the target, so that another call explains it."""
+    moved = next(
+        (d for d in judged if d.face == "upstream" and not d.rule and is_of_address(d.path) and _of_route(d)),
+        None,
+    )
+    if moved is None:
+        return judged
+    return [
+        replace(d, cause_before=moved.cause_before, cause_after=moved.cause_after)
+        if d.face == "answer" and not d.rule and not (is_step(d.cause_before) or is_step(d.cause_after))
+        else d
+        for d in judged
+    ]
+
+
+def _of_route(difference: Difference) -> bool:
+    return not (is_step(difference.cause_before) or is_step(difference.cause_after))
+
+
+def is_rewritten(path: str) -> bool:
+    """Whether Kong makes another path of it before it looks for a route."""
+    return escape(normalise(path)) != path
 
 
 def _when(before: Outcome, after: Outcome) -> str:

@@ -17,6 +17,7 @@ from apiproxy_runtime.policy.egress import Call
 from apiproxy_runtime.program.program import Route
 from apiproxy_runtime.program.step import Choice, Step
 from apiproxy_runtime.rehearsal.outcome import Effect, Touch, Trace
+from apiproxy_runtime.rehearsal.side import Kind
 
 #: (kind, what, way): `what` is the compiled thing itself, or a name.
 Key = tuple[str, object, object]
@@ -25,11 +26,15 @@ Key = tuple[str, object, object]
 class SideWatch:
     """Gives each transaction an observer, and counts branches over all of them.
 
+    kind      what the side is made of
     explains  whether traces tell what each step changed; where nobody asks, that time can be saved
     """
 
-    def __init__(self, calls_made: Callable[[], int], *, explains: bool = True) -> None:
+    def __init__(
+        self, calls_made: Callable[[], int], kind: Kind = "bundle", *, explains: bool = True
+    ) -> None:
         self.calls_made = calls_made
+        self.kind = kind
         self.explains = explains
         self.passed: dict[Key, int] = {}
         self.trace = Trace()
@@ -173,6 +178,10 @@ class TransactionObserver:
 
     def route_chosen(self, ctx: MessageContext, route: Route) -> None:
         self.watch.passes(("route", (self.endpoint, route.name), "run"))
+        if route.target is not None:
+            rule = self.watch.kind == "bundle"
+            what = f"route rule {route.name}" if rule else f"service {route.target.name}"
+            self.trace.route = f"{what} ({route.place})"
 
     def fault_raised(self, ctx: MessageContext, fault: Fault) -> None:
         step = self.failed

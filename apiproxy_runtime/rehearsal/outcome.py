@@ -38,10 +38,12 @@ class Trace:
 
     steps       names of the policies or plugins that ran, in order
     touches     what each of them changed
+    route       the route rule, or Kong's service, that led to a target, with its place; empty when none did
     """
 
     steps: list[str] = field(default_factory=list)
     touches: list[Touch] = field(default_factory=list)
+    route: str = ""
 
 
 @dataclass(slots=True)

@@ -37,6 +37,11 @@ class Rehearsal:
     remarks: Remarks = field(default_factory=Remarks)
 
     @property
+    def explains(self) -> bool:
+        """Whether anything could tell why the sides differ."""
+        return bool(self.remarks.above) or any(pack.known for pack in self.judge.packs)
+
+    @property
     def passed(self) -> bool:
         """Nothing unexpected, and no acceptance that has run out."""
         return not self.tally.unexpected and not self.judge.expired

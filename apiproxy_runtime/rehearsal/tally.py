@@ -47,6 +47,12 @@ class Group:
     cases: int = 0
     last_case: int = -1
     examples: list[Example] = field(default_factory=list)
+    known: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def explained_by(self) -> str:
+        """The rule that tells why all of them differ; empty where none does, or not for each."""
+        return next((rule for rule, times in self.known.items() if times == self.times), "")
 
     @property
     def unexpected(self) -> bool:
@@ -73,11 +79,28 @@ class Tally:
         """Cases with a difference that nothing makes expected."""
         return self.verdicts["different"] + self.verdicts["critical"]
 
+    @property
+    def unexpected_groups(self) -> int:
+        return sum(1 for group in self.groups.values() if group.unexpected)
+
     def add(self, number: int, id: str, verdict: str, found: list[list[Any]]) -> bool:
         """Take in one case; whether its evidence is worth keeping as an example."""
         self.verdicts[verdict] += 1
         wanted = False
-        for face, about, place, path, kind, before, after, severity, rule, cause_before, cause_after in found:
+        for (
+            face,
+            about,
+            place,
+            path,
+            kind,
+            before,
+            after,
+            severity,
+            rule,
+            cause_before,
+            cause_after,
+            known,
+        ) in found:
             key = GroupKey(face, about, place, kind, rule, cause_before, cause_after)
             group = self.groups.get(key)
             if group is None:
@@ -87,6 +110,8 @@ class Tally:
                 if group is None:
                     group = self.groups[key] = Group(key, Severity(severity), len(self.groups))
             group.times += 1
+            if known:
+                group.known[known] = group.known.get(known, 0) + 1
             if group.last_case != number:
                 group.cases += 1
                 group.last_case = number
@@ -114,5 +139,6 @@ def flat(difference: Difference) -> list[Any]:
     """A difference as the journal keeps it."""
     d = difference
     return [
-        d.face, d.about, d.place, d.path, d.kind, d.before, d.after, int(d.severity), d.rule, d.cause_before, d.cause_after
+        d.face, d.about, d.place, d.path, d.kind, d.before, d.after, int(d.severity), d.rule, d.cause_before, d.cause_after,
+        d.known,
     ]  # fmt: skip

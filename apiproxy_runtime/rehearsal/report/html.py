@@ -16,6 +16,7 @@ from apiproxy_runtime.rehearsal.report.sidebyside import body_pair, calls_pair, 
 from apiproxy_runtime.rehearsal.report.words import (
     by_cause,
     cases,
+    explained_words,
     face_words,
     headline,
     rule_words,
@@ -60,7 +61,7 @@ def _data(run: Rehearsal, numbers: dict[GroupKey, int], out: TextIO) -> None:
     for case in run.journal.cases() if run.journal is not None else ():
         groups = {
             numbers.get(GroupKey(face, about, place, kind, rule, old, new), -1)
-            for face, about, place, _, kind, _, _, _, rule, old, new in case.found
+            for face, about, place, _, kind, _, _, _, rule, old, new, _ in case.found
         }
         line = [
             case.id,
@@ -109,7 +110,9 @@ def _sums(run: Rehearsal) -> str:
         for name, count in tally.verdicts.items()
         if count
     )
-    return f'<dl class="sums">{"".join(boxes)}</dl><div class="bar" aria-hidden="true">{bar}</div>'
+    explained = explained_words(run)
+    below = f"<p>{escape(explained[:1].upper() + explained[1:])}.</p>" if explained else ""
+    return f'<dl class="sums">{"".join(boxes)}</dl><div class="bar" aria-hidden="true">{bar}</div>{below}'
 
 
 def _groups(run: Rehearsal) -> Iterator[str]:
@@ -121,6 +124,8 @@ def _groups(run: Rehearsal) -> Iterator[str]:
         yield f"Made by {escape(cause.title) or 'no step of either side'}</h3>"
         if cause.reason:
             yield f"<p class=soft>Why: {escape(cause.reason)}</p>"
+        elif run.explains:
+            yield "<p>Not explained.</p>"
         for number, group in enumerate(cause.groups):
             yield from _group(run, group, opened=position == number == 0)
         yield "</section>"

@@ -15,6 +15,7 @@ from apiproxy_runtime.rehearsal.report.words import (
     rule_words,
     severity_name,
     sides,
+    unexplained,
     verdict,
 )
 from apiproxy_runtime.rehearsal.run import Rehearsal
@@ -47,8 +48,9 @@ def write(run: Rehearsal, out: TextIO) -> None:
                     "rule": rule,
                     "causeBefore": old_cause,
                     "causeAfter": new_cause,
+                    "known": known,
                 }
-                for face, about, _, path, kind, before, after, severity, rule, old_cause, new_cause in case.found
+                for face, about, _, path, kind, before, after, severity, rule, old_cause, new_cause, known in case.found
             ],
         }
         if case.name:
@@ -61,6 +63,7 @@ def write(run: Rehearsal, out: TextIO) -> None:
 def summary(run: Rehearsal) -> dict[str, Any]:
     """Everything but the cases."""
     tally = run.tally
+    left = len(unexplained(run))
     return {
         "schema": SCHEMA,
         "tool": f"apiproxy-runtime {__version__}",
@@ -68,6 +71,9 @@ def summary(run: Rehearsal) -> dict[str, Any]:
         "passed": run.passed,
         "compared": face_words(run),
         "sides": {which: {"title": title, "about": about} for which, title, about, _ in sides(run)},
+        "explained": None
+        if not run.explains
+        else {"differences": tally.unexpected_groups, "unexplained": left},
         "totals": {"cases": tally.cases, **tally.verdicts, "skipped": run.skipped},
         "seconds": round(run.seconds, 3),
         "differences": [

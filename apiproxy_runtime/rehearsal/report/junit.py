@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TextIO
+from typing import Any, TextIO
 from xml.sax.saxutils import escape, quoteattr
 
 from apiproxy_runtime.rehearsal.difference import KINDS
 from apiproxy_runtime.rehearsal.journal import CaseLine
-from apiproxy_runtime.rehearsal.report.words import cases
+from apiproxy_runtime.rehearsal.report.words import cases, explained_words, reason
 from apiproxy_runtime.rehearsal.run import Rehearsal
+from apiproxy_runtime.rehearsal.tally import GroupKey
 
 #: What XML 1.0 cannot hold.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -28,16 +29,18 @@ def write(run: Rehearsal, out: TextIO) -> None:
         f'failures="{tally.unexpected + len(expired)}" errors="0" skipped="0" time="{run.seconds:.3f}">\n'
     )
     for case in run.journal.cases() if run.journal is not None else ():
-        _case(case, out)
+        _case(case, run, out)
     for rule in expired:
         out.write(f'<testcase classname="accepted differences" name={_attribute(rule.id)}>')
         out.write(
             f'<failure type="expired" message={_attribute(f"ran out on {rule.expires}")}/></testcase>\n'
         )
-    out.write(f"<system-out>{escape(cases(tally.cases))}</system-out>\n</testsuite>\n</testsuites>\n")
+    out.write(
+        f"<system-out>{escape('; '.join(filter(None, (cases(tally.cases), explained_words(run)))))}</system-out>\n</testsuite>\n</testsuites>\n"
+    )
 
 
-def _case(case: CaseLine, out: TextIO) -> None:
+def _case(case: CaseLine, run: Rehearsal, out: TextIO) -> None:
     name = f"{case.id}: {case.name or f'{case.method} {case.path}'}"
     out.write(
         f"<testcase classname={_attribute(f'{case.method} {_folder(case.path)}')} name={_attribute(name)}"
@@ -48,12 +51,22 @@ def _case(case: CaseLine, out: TextIO) -> None:
         return
     worst = max(each[7] for each in found)
     lines = [
-        f"{face}{f' to {about}' if about else ''} {path}: {before!r} became {after!r} ({KINDS[kind]})"
-        for face, about, _, path, kind, before, after, *_ in found
+        f"{face}{f' to {about}' if about else ''} {path}: {before!r} became {after!r} ({KINDS[kind]}){_why(run, each)}"
+        for each in found
+        for face, about, _, path, kind, before, after, *_ in (each,)
     ]
     severity = ("info", "minor", "major", "critical")[worst]
     out.write(f"><failure type={_attribute(severity)} message={_attribute(lines[0][:500])}>")
     out.write(f"{escape(_clean(chr(10).join(lines)))}</failure></testcase>\n")
+
+
+def _why(run: Rehearsal, found: list[Any]) -> str:
+    """Why it differs, as far as anything can tell."""
+    face, about, place, _, kind, _, _, _, rule, cause_before, cause_after, _ = found
+    group = run.tally.groups.get(GroupKey(face, about, place, kind, rule, cause_before, cause_after))
+    if group is None or not run.explains:
+        return ""
+    return f"; {reason(run, group) or 'not explained'}"
 
 
 def _folder(path: str) -> str:

@@ -6,8 +6,10 @@ from typing import TextIO
 
 from apiproxy_runtime.rehearsal.report.words import (
     branch_words,
+    by_cause,
     cases,
     causes,
+    explained_words,
     headline,
     reason,
     rule_words,
@@ -29,14 +31,18 @@ def write(run: Rehearsal, out: TextIO) -> None:
         out.write(f"- {which}: **{_text(title)}** ({_text(about)})\n")
     out.write("\n| cases | identical | expected | different | critical |\n|--:|--:|--:|--:|--:|\n")
     out.write(f"| {tally.cases:,} | {' | '.join(f'{count:,}' for count in tally.verdicts.values())} |\n")
-    groups = [group for group in tally.ordered() if group.unexpected]
+    explained = explained_words(run)
+    if explained:
+        out.write(f"\n{_text(explained[:1].upper() + explained[1:])}.\n")
+    groups = [group for cause in by_cause(run) for group in cause.groups]
     if groups:
         out.write(
             "\n### Unexpected differences\n\n| | where and what | before | after | cases |\n|---|---|---|---|--:|\n"
         )
     for group in groups[:MOST]:
         example = group.examples[0]
-        cause = ": ".join(filter(None, (causes(group), reason(run, group))))
+        why = reason(run, group) or ("not explained" if run.explains else "")
+        cause = ": ".join(filter(None, (causes(group), why)))
         out.write(
             f"| {severity_name(group)} | {_text(headline(group))}{f'<br>{_text(cause)}' if cause else ''} "
             f"| {_code(example.before)} | {_code(example.after)} | {group.cases:,} |\n"

@@ -12,6 +12,7 @@ from apiproxy_runtime.rehearsal.report.words import (
     headline,
     rule_words,
     sides,
+    totals,
     unreached,
     verdict,
 )
@@ -32,8 +33,7 @@ def write(run: Rehearsal, out: TextIO) -> None:
     for which, title, about, _ in sides(run):
         out.write(f"{which.capitalize():<7} {title}  ({about})\n")
     speed = f", {tally.cases / run.seconds:,.0f} a second" if run.seconds > 0 and tally.cases else ""
-    told = ", ".join(f"{count:,} {name}" for name, count in tally.verdicts.items())
-    out.write(f"\n{cases(tally.cases)}: {told}  (compared: {face_words(run)}{speed})\n")
+    out.write(f"\n{cases(tally.cases)}: {totals(run)}  (compared: {face_words(run)}{speed})\n")
     if run.skipped:
         out.write(
             f"{cases(run.skipped)} not sent: unsafe methods go to a live side only with --allow-side-effects\n"
@@ -57,6 +57,8 @@ def _groups(run: Rehearsal, out: TextIO) -> None:
         out.write(f"\n{cause.severity.upper():<9} {cause.title or 'made by no step of either side'}\n")
         if cause.reason:
             out.write(f"  {_short(cause.reason, _REASON)}\n")
+        elif run.explains:
+            out.write("  not explained\n")
         for group in cause.groups[:WITHIN]:
             printed += 1
             example = group.examples[0]

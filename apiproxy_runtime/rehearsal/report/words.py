@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from apiproxy_runtime.kong.path import escape, normalise
 from apiproxy_runtime.rehearsal.difference import KINDS, Severity
 from apiproxy_runtime.rehearsal.run import Rehearsal
 from apiproxy_runtime.rehearsal.side import Branch, Reached
@@ -18,11 +17,6 @@ NOISE = {
     "noise:learnt": "a value that also differs between two runs of the old side",
     "noise:volatile-header": "a header that carries a time or an id of one request",
 }
-
-NORMALISED = (
-    "Kong decodes and normalises a path (//, /./, /../, %61) before it looks for a route, Apigee takes it as it is; no "
-    "configuration changes that"
-)
 
 
 def verdict(run: Rehearsal) -> str:
@@ -69,25 +63,40 @@ def cause_words(old: str, new: str) -> str:
 
 
 def reason(run: Rehearsal, group: Group) -> str:
-    """Why the new side differs there, as its file says, or as paths tell; empty when neither does."""
-    told = run.remarks.reason(group.key.cause_before, group.key.cause_after)
-    of_paths = group.key.kind in ("open-door", "call-extra") or group.key.place == "url.path"
-    by_path = _by_path(run, group) if of_paths or not told else ""
-    return by_path or (f"the new side says: {told}" if told else "")
+    """Why the new side differs there, as a rule pack knows or its file says; empty when neither does."""
+    key = group.key
+    if group.explained_by:
+        return rule_words(run, group.explained_by)
+    told = run.remarks.reason(key.place, key.kind, key.cause_before, key.cause_after)
+    return f"the new side says: {told}" if told else ""
 
 
-def _by_path(run: Rehearsal, group: Group) -> str:
-    if run.after.kind != "kong" or run.before.kind == "kong":
+def unexplained(run: Rehearsal) -> list[Group]:
+    """The unexpected differences that nothing tells the reason of, the gravest first."""
+    return [group for group in run.tally.ordered() if group.unexpected and not reason(run, group)]
+
+
+def explained_words(run: Rehearsal) -> str:
+    """How many of the unexpected differences have a reason; empty where nothing could tell any, or none is unexpected."""
+    count = run.tally.unexpected_groups
+    if not run.explains or not count:
         return ""
-    views = [view for example in group.examples if (view := run.tally.views.get(example.case))]
-    paths = [_path(view["request"]["url"]) for view in views]
-    return NORMALISED if paths and all(escape(normalise(path)) != path for path in paths) else ""
+    left = len(unexplained(run))
+    if not left:
+        return (
+            f"{'all' if count > 1 else 'the'} {_differences(count)} {'are' if count > 1 else 'is'} explained"
+        )
+    return f"{left:,} of {_differences(count)} {'are' if left > 1 else 'is'} not explained"
 
 
-def _path(url: str) -> str:
-    """The path of a URL, or of a target; `//a` is a path."""
-    bare = url.partition("?")[0]
-    return f"/{bare.partition('://')[2].partition('/')[2]}" if "://" in bare else bare
+def totals(run: Rehearsal) -> str:
+    """How many cases got which verdict, and how many differences are explained."""
+    told = ", ".join(f"{count:,} {name}" for name, count in run.tally.verdicts.items())
+    return "; ".join(filter(None, (told, explained_words(run))))
+
+
+def _differences(count: int) -> str:
+    return f"{count:,} difference{'' if count == 1 else 's'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +113,16 @@ class Cause:
 
 
 def by_cause(run: Rehearsal) -> list[Cause]:
-    """The unexpected differences, together with those of the same steps and reason; the gravest first."""
+    """The unexpected differences, together with those of the same steps and reason.
+
+    Those without a reason come first where reasons are known at all, then the gravest.
+    """
     found: dict[tuple[str, str], list[Group]] = {}
     for group in run.tally.ordered():
         if group.unexpected:
             found.setdefault((causes(group), reason(run, group)), []).append(group)
-    return [Cause(title, why, tuple(groups)) for (title, why), groups in found.items()]
+    all_causes = [Cause(title, why, tuple(groups)) for (title, why), groups in found.items()]
+    return sorted(all_causes, key=lambda cause: run.explains and bool(cause.reason))
 
 
 def rule_words(run: Rehearsal, rule: str) -> str:
@@ -126,7 +139,7 @@ def rule_words(run: Rehearsal, rule: str) -> str:
                 )
     for known in run.judge.packs:
         if known.id == pack:
-            for each in known.rules:
+            for each in (*known.rules, *known.known):
                 if each.id == name:
                     return f"{each.reason} (source: {each.source})"
     return ""

@@ -38,7 +38,7 @@ class KongSide:
         self._findings = findings
         self._policy = policy
         self._connect_to = connect_to
-        self._replay = Replay(seed, explains=explains)
+        self._replay = Replay(seed, self.kind, explains=explains)
         self._runtime: KongRuntime | None = None
 
     async def open(self) -> None:

@@ -16,6 +16,7 @@ from apiproxy_runtime.rehearsal.arrival import Arrival, wire_of
 from apiproxy_runtime.rehearsal.exchange import Exchange
 from apiproxy_runtime.rehearsal.observer import SideWatch, named
 from apiproxy_runtime.rehearsal.outcome import Effect, Outcome
+from apiproxy_runtime.rehearsal.side import Kind
 from apiproxy_runtime.rehearsal.stubs import Policy, Stubs
 from apiproxy_runtime.rehearsal.virtual import TellingStore, VirtualWorld
 from apiproxy_runtime.state.records import Records
@@ -54,12 +55,12 @@ class TellingRecords(Records):
 class Replay:
     """Replays cases into a gateway. Whoever makes the gateway gives it `world`, `store`, `records` and the stubs."""
 
-    def __init__(self, seed: int, *, explains: bool = True) -> None:
+    def __init__(self, seed: int, kind: Kind = "bundle", *, explains: bool = True) -> None:
         self.world = VirtualWorld(seed)
         self.store = TellingStore(self.world, self.step)
         self.records = TellingRecords(self.step)
         self.stubs: Stubs | None = None
-        self.watch = SideWatch(self._calls_made, explains=explains)
+        self.watch = SideWatch(self._calls_made, kind, explains=explains)
 
     def stubbing(self, policy: Policy) -> Callable[[Outgoing], Stubs]:
         """What a runtime's egress is wrapped in: the stubs of this side."""
