@@ -1,7 +1,8 @@
 """What a client sends: an archive, in whatever wrapping, or the path of a folder on this machine.
 
-Clients label the same zip as application/zip, octet-stream or even as a form, so that the body decides: a zip begins
-with `PK`. Of a multipart body the first part that does counts, whatever its name.
+Clients label the same zip as application/zip, octet-stream or even as a form, so that the body alone decides: a zip
+begins with `PK`, and a form with two dashes and its boundary. Of a form the first part that is a zip counts, whatever
+its name.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ import json
 from pathlib import Path
 
 from aiohttp import web
-from aiohttp.web_request import FileField
 
 from apiproxy_runtime.bundle.archive import FolderSource, Source, SourceError, ZipSource
 from apiproxy_runtime.control.answer import Refused
+from apiproxy_runtime.control.form import parts_between
 from apiproxy_runtime.control.loopback import is_loopback
 
-_ZIP = b"PK"
+#: How a zip begins: with its first file, or at once with its end.
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 
 
 async def uploaded(request: web.Request) -> Source:
@@ -25,26 +27,20 @@ async def uploaded(request: web.Request) -> Source:
     try:
         if content is not None:
             return ZipSource(content, "archive.zip")
-        body = b"" if request.content_type.startswith("multipart/") else await request.read()
-        return _folder(request, body)
+        return _folder(request, await request.read())
     except SourceError as error:
         raise Refused(400, "InvalidArchive", str(error)) from None
 
 
 async def zip_of(request: web.Request) -> bytes | None:
     """The bytes of the zip in a request; None when there is none."""
-    if not request.content_type.startswith("multipart/"):
-        body = await request.read()
-        return body if body.startswith(_ZIP) else None
-    try:
-        parts = await request.post()
-    except (ValueError, RuntimeError, LookupError) as error:
-        raise Refused(400, "InvalidArchive", f"the multipart body cannot be read: {error}") from None
-    for part in parts.values():
-        content = part.file.read() if isinstance(part, FileField) else part
-        if isinstance(content, (bytes, bytearray)) and content.startswith(_ZIP):
-            return bytes(content)
-    return None
+    body = await request.read()
+    if body.startswith(_ZIP):
+        return body
+    boundary = body.lstrip(b"\r\n").partition(b"\r\n")[0].rstrip(b" \t")
+    if not boundary.startswith(b"--"):
+        return None
+    return next((content for _, content in parts_between(body, boundary) if content.startswith(_ZIP)), None)
 
 
 def _folder(request: web.Request, body: bytes) -> Source:

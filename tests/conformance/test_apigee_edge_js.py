@@ -76,8 +76,13 @@ async def test_a_shared_flow_is_hooked(npm: Clients, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("scope", [{"environment": "test"}, {"proxy": "hello"}, {}])
-async def test_a_key_value_map_is_filled_entry_by_entry(npm: Clients, scope: dict[str, str]) -> None:
+async def test_a_key_value_map_is_filled_entry_by_entry(
+    npm: Clients, tmp_path: Path, scope: dict[str, str]
+) -> None:
     await connect(npm)
+    bundle = tmp_path / "hello.zip"
+    bundle.write_bytes(archive(says("hello", "hi")))
+    await npm.edge("proxies.import", {"name": "hello", "source": str(bundle)})
     named = {**scope, "name": "m"}
     await npm.edge("kvms.create", {**named, "entries": {"a": "1"}})
     await npm.edge("kvms.put", {**named, "key": "b", "value": "2"})

@@ -10,10 +10,10 @@ from cryptography import x509
 
 from apiproxy_runtime.control.answer import Refused
 from apiproxy_runtime.control.documents import Document, Documents
+from apiproxy_runtime.control.form import parts_of
 from apiproxy_runtime.control.management.call import ENVIRONMENT, Call, Route
 from apiproxy_runtime.control.management.certificates import from_jar, from_pkcs12, self_signed
 from apiproxy_runtime.control.management.collection import documents_of, found
-from apiproxy_runtime.control.management.form import parts_of
 from apiproxy_runtime.control.management.keystores import aliases_of
 
 

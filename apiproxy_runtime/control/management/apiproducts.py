@@ -6,7 +6,8 @@ from aiohttp import web
 
 from apiproxy_runtime.control.answer import Refused
 from apiproxy_runtime.control.documents import Document, Documents
-from apiproxy_runtime.control.management.call import Call, Route, required
+from apiproxy_runtime.control.management.call import Call, Route, required, texts_of
+from apiproxy_runtime.control.organization import Organization
 
 _DEFAULTS: Document = {
     "apiResources": [],
@@ -43,6 +44,18 @@ async def list_all(call: Call) -> web.Response:
     return call.listed("apiProduct", documents.keys("products"), expanded)
 
 
+def _check(call: Call, draft: Organization, product: Document) -> None:
+    """Raises Refused for proxies and environments that there are not, where Edge speaks; X takes any name."""
+    if not call.edge:
+        return
+    for name in texts_of(product.get("proxies")):
+        if name not in draft.names("apiproxy"):
+            raise Refused(400, "keymanagement.service.InvalidProxy", f"Invalid apiproxy {name}")
+    for name in texts_of(product.get("environments")):
+        if name not in draft.environments:
+            raise Refused(400, "keymanagement.service.InvalidEnvironment", f"Invalid environment {name}")
+
+
 async def create(call: Call) -> web.Response:
     document = await call.document()
     name = required(document, "name", "API product")
@@ -54,6 +67,7 @@ async def create(call: Call) -> web.Response:
                 "keymanagement.service.apiproduct_already_exists",
                 f"there is an API product {name!r} already",
             )
+        _check(call, draft, document)
         kept = {**without_nulls(document), "createdAt": now, "lastModifiedAt": now}
         draft.documents.put("products", name, kept)
     return call.answer(shown(kept), 201)
@@ -74,6 +88,7 @@ async def update(call: Call) -> web.Response:
     name = call.part("product")
     async with call.host.change() as draft:
         before = found(draft.documents, name)
+        _check(call, draft, document)
         created = before.get("createdAt", call.host.now())
         kept = {
             **without_nulls(document),

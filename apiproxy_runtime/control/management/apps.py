@@ -86,6 +86,17 @@ def credential(
     return {**made, "scopes": given["scopes"]} if given.get("scopes") else made
 
 
+def given_credentials(document: Document, documents: Documents) -> list[Document] | None:
+    """The keys that a client sends with an app; None if it sends none. Raises Refused for products there are not."""
+    credentials = document.get("credentials")
+    if not isinstance(credentials, list) or not credentials:
+        return None
+    for item in credentials:
+        for name in texts_of(item.get("apiProducts") if isinstance(item, dict) else None):
+            product_found(documents, name)
+    return credentials
+
+
 # ---- apps of a developer
 
 
@@ -128,7 +139,7 @@ async def create(call: Call) -> web.Response:
             "keyExpiresIn": expires_in,
             "createdAt": host.now(),
             "lastModifiedAt": host.now(),
-            "credentials": document.get("credentials") or [own],
+            "credentials": given_credentials(document, draft.documents) or [own],
         }
         kept.pop("developerId", None)
         draft.documents.put("developerapps", key, kept)
@@ -152,7 +163,7 @@ async def replace(call: Call) -> web.Response:
         before = whole(host, draft.documents, key)
         kept = {**before, **document, "name": before["name"], "appId": before["appId"]}
         kept |= {"developerEmail": before["developerEmail"], "lastModifiedAt": host.now()}
-        kept["credentials"] = document.get("credentials") or before["credentials"]
+        kept["credentials"] = given_credentials(document, draft.documents) or before["credentials"]
         known = {name for item in kept["credentials"] for name in texts_of(item.get("apiProducts"))}
         added = [name for name in texts_of(document.get("apiProducts")) if name not in known]
         if added and kept["credentials"]:

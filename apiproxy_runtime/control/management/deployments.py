@@ -17,7 +17,7 @@ from apiproxy_runtime.control.management.apis import need
 from apiproxy_runtime.control.management.call import BUNDLE, ENVIRONMENT, Call, Route
 from apiproxy_runtime.control.management.flavour import violations
 from apiproxy_runtime.control.management.revisions import find
-from apiproxy_runtime.control.organization import Deployment, Organization, Revision
+from apiproxy_runtime.control.organization import Deployment, EnvironmentState, Organization, Revision
 
 #: What apigeetool reports a partial failure of, if its status is not the deployment's state.
 _SERVER = {"pod": "local", "type": ["message-processor", "router"], "uUID": "local"}
@@ -243,6 +243,7 @@ async def take_away(call: Call, environment: str, number: str) -> Document:
         deployment = state.deployments.get((call.kind, call.part("name"))) if state is not None else None
         if deployment is None or number not in ("", deployment.revision.number):
             raise _not_deployed(call, number)
+        _refuse_hooked(environment, draft.environments[environment], deployment.revision)
         # a revision that the command line or an archive brought is known by its deployment alone
         numbers = draft.revisions.setdefault(deployment.revision.key, {})
         numbers.setdefault(deployment.revision.number, deployment.revision)
@@ -250,6 +251,20 @@ async def take_away(call: Call, environment: str, number: str) -> Document:
     if not call.edge:
         return {}
     return {**deployment_document(call, deployment, "undeployed"), "environment": environment}
+
+
+def _refuse_hooked(environment: str, state: EnvironmentState, revision: Revision) -> None:
+    """Raises Refused for a shared flow that a flow hook runs, as Edge does ("distribution.SharedFlowInUse")."""
+    if revision.kind != "sharedflowbundle":
+        return
+    for point in state.documents.keys("flowhooks"):
+        if (state.documents.get("flowhooks", point) or {}).get("sharedFlow") == revision.name:
+            raise Refused(
+                400,
+                "distribution.SharedFlowInUse",
+                f"The Shared flow {revision.name} is in use by {point} of the environment {environment!r}: "
+                "detach it from the flow hook first",
+            )
 
 
 async def by_form(call: Call) -> web.Response:

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from apiproxy_runtime.control.answer import Refused
 from apiproxy_runtime.control.documents import Document
+from apiproxy_runtime.control.management.apis import need
 from apiproxy_runtime.control.management.call import ENVIRONMENT, Call, Route, required
 from apiproxy_runtime.state.kvm import KeyValueMap, KeyValueMaps
 from apiproxy_runtime.state.store import settled
@@ -67,6 +68,8 @@ async def list_all(call: Call) -> web.Response:
 
 async def create(call: Call) -> web.Response:
     """`{"name", "encrypted", "entry": [{"name", "value"}]}`."""
+    if call.part("proxy"):
+        need(call.host.organization, "apiproxy", call.part("proxy"))
     document = await call.document()
     name = required(document, "name", "key value map")
     entries = given_entries(document)

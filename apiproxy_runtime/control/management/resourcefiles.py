@@ -6,8 +6,8 @@ from aiohttp import web
 
 from apiproxy_runtime.control.answer import Refused
 from apiproxy_runtime.control.files import Files
+from apiproxy_runtime.control.form import file_of
 from apiproxy_runtime.control.management.call import ENVIRONMENT, Call, Route
-from apiproxy_runtime.control.management.form import file_of
 from apiproxy_runtime.control.management.resources import resource_path
 
 

@@ -11,8 +11,8 @@ from apiproxy_runtime.bundle.model import Bundle
 from apiproxy_runtime.bundle.xml import Node, XmlError, parse_xml
 from apiproxy_runtime.control.answer import Refused
 from apiproxy_runtime.control.documents import Document
+from apiproxy_runtime.control.form import file_of
 from apiproxy_runtime.control.management.call import BUNDLE, Call, Route
-from apiproxy_runtime.control.management.form import file_of
 from apiproxy_runtime.control.management.revisiondocument import read
 from apiproxy_runtime.control.management.revisions import find, found
 from apiproxy_runtime.control.organization import Revision

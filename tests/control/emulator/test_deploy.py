@@ -31,7 +31,15 @@ async def test_an_archive_may_be_any_part_of_a_multipart_body(name: str) -> None
 
 @pytest.mark.parametrize(
     "content_type",
-    ["application/zip", "application/octet-stream", "application/x-www-form-urlencoded", "text/plain", None],
+    [
+        "application/zip",
+        "application/octet-stream",
+        "application/x-www-form-urlencoded",
+        "text/plain",
+        "multipart/form-data",
+        "multipart/form-data; boundary=none",
+        None,
+    ],
 )
 async def test_an_archive_may_have_any_content_type(content_type: str | None) -> None:
     headers = {"Content-Type": content_type} if content_type else {}
@@ -53,6 +61,28 @@ async def test_a_part_that_names_its_file_oddly_is_found() -> None:
     async with control_house() as house:
         headers = {"Content-Type": "multipart/form-data; boundary=b"}
         assert (await house.ask("POST", DEPLOY, data=body, headers=headers)).status == 200
+
+
+@pytest.mark.parametrize("content_type", ["application/octet-stream", "multipart/form-data; boundary=other"])
+async def test_a_form_is_known_by_its_body(content_type: str) -> None:
+    for before in (b"", b"\r\n"):
+        body = (
+            before + b'--a b\r\nContent-Disposition: form-data; name="x"\r\n\r\nPK is a word\r\n--a b\r\n'
+            b'Content-Disposition: form-data; name="file"; filename="x.zip"\r\n\r\n'
+            + workspace({"hello": says("hello", "hi")})
+            + b"\r\n--a b--\r\n"
+        )
+        async with control_house() as house:
+            reply = await house.ask("POST", DEPLOY, data=body, headers={"Content-Type": content_type})
+            assert reply.status == 200, reply.text
+
+
+@pytest.mark.parametrize("body", [b"", b"--", b"--b\r\n", b"--b\r\n\r\n--b--", b"PK", b"{}", b"[1]", b"\xff"])
+async def test_what_is_no_archive_is_refused(body: bytes) -> None:
+    async with control_house() as house:
+        for content_type in ("application/zip", "multipart/form-data; boundary=b"):
+            reply = await house.ask("POST", DEPLOY, data=body, headers={"Content-Type": content_type})
+            assert (reply.status, reply.json()["code"]) == (400, "InvalidArchive")
 
 
 async def test_a_deploy_replaces_all_that_was_there() -> None:

@@ -215,3 +215,45 @@ async def test_a_developers_fields_are_replaced_and_the_id_stays(house: ControlH
     await X(house).ask("PUT", "developers/Ann@b.c", json={**PERSON, "firstName": "Anna"})
     after = (await Edge(house).ask("GET", f"developers/{before['developerId']}")).json()
     assert (after["firstName"], after["developerId"]) == ("Anna", before["developerId"])
+
+
+@pytest.mark.parametrize("client", [Edge, X])
+async def test_an_app_of_a_product_or_developer_that_does_not_exist_is_refused(
+    house: ControlHouse, client: type[Edge] | type[X]
+) -> None:
+    async def refused(method: str, path: str, document: dict[str, Any]) -> tuple[int, str]:
+        reply = await client(house).ask(method, path, json=document)
+        told = reply.json()
+        return reply.status, told["code"] if client is Edge else told["error"]["details"][0]["reason"]
+
+    no_product = (404, "keymanagement.service.apiproduct_doesnot_exist")
+    own_key = {"credentials": [{"consumerKey": "k", "consumerSecret": "s", "apiProducts": ["none"]}]}
+    await created(house)
+    assert await refused("POST", APPS, {"name": "a", "apiProducts": ["p", "none"]}) == no_product
+    assert await refused("POST", APPS, {"name": "a", "apiProducts": ["p"], **own_key}) == no_product
+    assert await refused("PUT", f"{APPS}/app", {"apiProducts": ["none"]}) == no_product
+    assert await refused("PUT", f"{APPS}/app", own_key) == no_product
+    assert await refused("POST", f"{APPS}/app", {"apiProducts": ["none"]}) == no_product
+    assert await refused("POST", "developers/no@b.c/apps", {"name": "a"}) == (
+        404,
+        "developer.service.DeveloperDoesNotExist",
+    )
+    assert list((await client(house).ask("GET", "developers/Ann@b.c")).json()["apps"]) == ["app"]
+    assert (await house.call("/hello?key=k")).status == 401
+
+
+async def test_edge_refuses_products_of_proxies_and_environments_there_are_not(house: ControlHouse) -> None:
+    """X takes any name, as Apigee's does: a product may come before its proxy."""
+    for method, path in (("POST", "apiproducts"), ("PUT", "apiproducts/p")):
+        for field, code, message in (
+            ("proxies", "InvalidProxy", "Invalid apiproxy none"),
+            ("environments", "InvalidEnvironment", "Invalid environment none"),
+        ):
+            product = {**PRODUCT, "name": f"{method} {field}", field: ["none"]}
+            refused = await Edge(house).ask(method, path, json=product)
+            assert (refused.status, refused.json()["code"], refused.json()["message"]) == (
+                400,
+                f"keymanagement.service.{code}",
+                message,
+            )
+            assert (await X(house).ask(method, path, json=product)).status in (200, 201)

@@ -167,6 +167,24 @@ async def test_a_flow_hook_needs_its_shared_flow_and_a_point_that_exists() -> No
         assert len((await X(house).ask("GET", path)).json()) == 4
 
 
+async def test_a_shared_flow_that_a_flow_hook_runs_stays_deployed() -> None:
+    """Also where nothing else is deployed in the environment."""
+    async with control_house() as house:
+        edge = Edge(house)
+        await edge.ask("POST", "sharedflows?action=import&name=sf", data=archive(flow("sf", "1")))
+        place = "environments/test/sharedflows/sf/revisions/1/deployments"
+        hook = "environments/test/flowhooks/PreProxyFlowHook"
+        assert (await edge.ask("POST", place)).status == 200
+        assert (await edge.ask("PUT", hook, json={"sharedFlow": "sf"})).status == 200
+        refused = await edge.ask("DELETE", place)
+        assert (refused.status, refused.json()["code"]) == (400, "distribution.SharedFlowInUse")
+        assert "is in use by PreProxyFlowHook" in refused.json()["message"]
+        assert (await edge.ask("POST", place, data={"action": "undeploy"})).status == 400
+        assert (await edge.ask("DELETE", "sharedflows/sf")).status == 400
+        assert (await edge.ask("DELETE", hook)).status == 200
+        assert (await edge.ask("DELETE", place)).status == 200
+
+
 # ---- references, caches
 
 

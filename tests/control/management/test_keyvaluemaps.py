@@ -15,6 +15,7 @@ SCOPES = ["keyvaluemaps", "environments/test/keyvaluemaps", "apis/hello/keyvalue
 async def test_entries_are_created_read_changed_and_deleted(scope: str) -> None:
     async with control_house() as house:
         x = X(house)
+        await x.ask("POST", "apis?action=import&name=hello", data=archive(says("hello", "hi")))
         assert (await x.ask("POST", scope, json={"name": "m", "encrypted": False})).status == 201
         assert (await x.ask("GET", scope)).json() == ["m"]
         entries = f"{scope}/m/entries"
@@ -39,12 +40,22 @@ async def test_entries_are_created_read_changed_and_deleted(scope: str) -> None:
 
 async def test_maps_of_the_scopes_are_apart() -> None:
     async with control_house() as house:
+        await X(house).ask("POST", "apis?action=import&name=hello", data=archive(says("hello", "hi")))
         for scope in SCOPES:
             await Edge(house).ask("POST", scope, json={"name": "m", "entry": [{"name": "k", "value": scope}]})
         for scope in SCOPES:
             assert (await Edge(house).ask("GET", f"{scope}/m/entries/k")).json()["value"] == scope
         assert (await Edge(house).ask("GET", "environments/other/keyvaluemaps")).json() == []
         assert (await Edge(house).ask("GET", "apis/other/keyvaluemaps")).json() == []
+
+
+async def test_a_proxy_that_is_not_there_gets_no_map() -> None:
+    async with control_house() as house:
+        refused = await Edge(house).ask("POST", "apis/helo/keyvaluemaps", json={"name": "m"})
+        assert (refused.status, refused.json()["code"]) == (
+            404,
+            "messaging.config.beans.ApplicationDoesNotExist",
+        )
 
 
 async def test_a_policy_reads_what_was_written() -> None:

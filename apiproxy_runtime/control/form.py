@@ -15,22 +15,28 @@ _NAME = re.compile(
 
 
 async def parts_of(request: web.Request) -> list[tuple[str, bytes]]:
-    """Names and contents of the parts of a multipart body, in order. Raises Refused.
-
-    Source: RFC 7578 and RFC 2046, section 5.1; a part without headers or name is left out, a missing end forgiven.
-    """
+    """Names and contents of the parts of a multipart body that have names, in order. Raises Refused."""
     found = _BOUNDARY.search(request.headers.get("Content-Type", ""))
     if found is None:
         raise Refused(400, "InvalidForm", "the Content-Type of the form names no boundary")
-    delimiter = b"\r\n--" + (found.group(1) or found.group(2)).encode()
+    parts = parts_between(await request.read(), b"--" + (found.group(1) or found.group(2)).encode())
+    return [(name, content) for name, content in parts if name]
+
+
+def parts_between(body: bytes, delimiter: bytes) -> list[tuple[str, bytes]]:
+    """Names and contents of the parts of a form; the name is empty where a part has none.
+
+    Source: RFC 7578 and RFC 2046, section 5.1; a part without headers is left out, a missing end forgiven.
+    """
     parts = []
-    for piece in (b"\r\n" + await request.read()).split(delimiter)[1:]:
+    for piece in (b"\r\n" + body).split(b"\r\n" + delimiter)[1:]:
         if piece.startswith(b"--"):
             break
         headers, blank, content = piece.partition(b"\r\n\r\n")
         name = _NAME.search(headers)
-        if blank and name is not None:
-            parts.append(((name.group(1) or name.group(2) or b"").decode("utf-8", "replace"), content))
+        if blank:
+            given = (name.group(1) or name.group(2) or b"") if name is not None else b""
+            parts.append((given.decode("utf-8", "replace"), content))
     return parts
 
 
