@@ -42,6 +42,18 @@ ENVIRONMENT_NOUNS = {
 }
 #: An app's key is `DEVELOPER/NAME`.
 ORGANIZATION_NOUNS = {"products": "name", "developers": "email", "developerapps": "name"}
+#: Nouns of the organization that count in all its environments.
+INHERITED_NOUNS = ("datacollectors", "maskconfigs")
+#: Edge's words for the fields of a debug mask.
+_MASK_FIELDS = {
+    "variables": "variables",
+    "jSONPathsRequest": "requestJSONPaths",
+    "jSONPathsResponse": "responseJSONPaths",
+    "jSONPathsFault": "faultJSONPaths",
+    "xPathsRequest": "requestXPaths",
+    "xPathsResponse": "responseXPaths",
+    "xPathsFault": "faultXPaths",
+}
 
 
 class Documents:
@@ -194,6 +206,31 @@ def _with(node: JsonNode, field: str, value: str) -> JsonNode:
         node.line,
         node.column,
     )
+
+
+def with_inherited(own: Documents, organization: Documents) -> Documents:
+    """The documents of an environment with what it has of the organization; its own win.
+
+    Masks of the organization and of proxies are added to the environment's: what one of them hides is hidden.
+    """
+    if not any(noun in organization.nodes for noun in INHERITED_NOUNS):
+        return own
+    whole = Documents({"datacollectors": organization.nodes.get("datacollectors", {})})
+    whole.update(own)
+    mask = own.get("debugmask", "debugmask") or {}
+    for document in organization.all("maskconfigs"):
+        for edge, field in _MASK_FIELDS.items():
+            mask[field] = [*_listed(mask.get(field)), *_listed(document.get(edge))]
+        spaces = document.get("namespaces")
+        if isinstance(spaces, dict):
+            mask["namespaces"] = {**spaces, **(mask.get("namespaces") or {})}
+    if mask:
+        whole.put("debugmask", "debugmask", mask)
+    return whole
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 # ---- to the types that policies are compiled with

@@ -18,7 +18,7 @@ from apiproxy_runtime.bundle.finding import DeployError, Finding, Findings
 from apiproxy_runtime.bundle.keyvaluemap import KeyValueMap
 from apiproxy_runtime.control.content import Content, merged, overlay
 from apiproxy_runtime.control.deployevent import DeployEvent, changes, refusals
-from apiproxy_runtime.control.documents import Documents
+from apiproxy_runtime.control.documents import INHERITED_NOUNS, ORGANIZATION_NOUNS, Documents
 from apiproxy_runtime.control.files import Files
 from apiproxy_runtime.control.organization import Deployment, Organization
 from apiproxy_runtime.control.replica import LocalReplica, Plan, Replica, ReplicaGone
@@ -293,7 +293,8 @@ class Host:
                 self.environment
             ).secret  # raises here if there is no key, while nothing has changed
         async with self.change(findings) as draft:
-            draft.documents = documents
+            draft.documents.clear(*ORGANIZATION_NOUNS)
+            draft.documents.update(documents)
             draft.seeded = ()
         for scope, environment, proxy, name in former:
             await settled(self.kvms(environment).map(scope, name, proxy=proxy).drop())
@@ -363,6 +364,8 @@ def _plan(draft: Organization, changed: set[str]) -> Plan:
 def _changed(before: Organization, after: Organization) -> set[str]:
     """The environments that would compile to something else."""
     names = {**before.environments, **after.environments}
+    if any(before.documents.nodes.get(noun) != after.documents.nodes.get(noun) for noun in INHERITED_NOUNS):
+        return set(names)
     return {
         name
         for name in names

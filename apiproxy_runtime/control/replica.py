@@ -14,7 +14,7 @@ from apiproxy_runtime.bundle.elements import suggestion
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.finding import Finding, Findings
 from apiproxy_runtime.bundle.model import Bundle
-from apiproxy_runtime.control.documents import Documents, consumers_of, environment_of
+from apiproxy_runtime.control.documents import Documents, consumers_of, environment_of, with_inherited
 from apiproxy_runtime.control.organization import EnvironmentState, Revision
 from apiproxy_runtime.gateway.gateway import Gateway, not_found
 from apiproxy_runtime.gateway.http.exchange import Exchange
@@ -110,7 +110,11 @@ class LocalReplica:
             if state.name not in plan.compile and state.name in self.runtimes:
                 continue
             environment = environment_of(
-                state.name, plan.organization, state.documents, state.resources, findings
+                state.name,
+                plan.organization,
+                with_inherited(state.documents, plan.documents),
+                state.resources,
+                findings,
             )
             check_hooks(environment, state, findings)
             prepared[state.name] = await self.runtime(environment).prepare(

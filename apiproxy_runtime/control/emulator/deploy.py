@@ -15,6 +15,7 @@ from apiproxy_runtime.bundle.reader import read_bundle
 from apiproxy_runtime.bundle.workspace import Workspace, find_workspace
 from apiproxy_runtime.control.answer import Refused, detail, json_answer
 from apiproxy_runtime.control.content import environment_state
+from apiproxy_runtime.control.documents import ENVIRONMENT_NOUNS
 from apiproxy_runtime.control.host import Host
 from apiproxy_runtime.control.organization import EnvironmentState
 from apiproxy_runtime.control.upload import uploaded
@@ -45,7 +46,9 @@ async def deploy_archive(host: Host, source: Source, name: str) -> int:
     async with host.change(findings) as draft:
         own = draft.environment(state.name)
         if workspace is not None:
-            own.documents, own.resources = state.documents, state.resources
+            own.documents.clear(*ENVIRONMENT_NOUNS)
+            own.documents.update(state.documents)
+            own.resources = state.resources
         own.deployments = state.deployments
         return draft.touch(state.name)
 

@@ -38,10 +38,11 @@ def shown(product: Document) -> Document:
 
 
 async def list_all(call: Call) -> web.Response:
-    """Edge: names; X: objects with the name; with `expand=true` all of them."""
+    """Edge: names; X: objects with the name; with `expand=true` all of them. `startKey` and `count` page."""
     documents = call.host.organization.documents
-    expanded = [shown(product) for product in documents.all("products")] if call.flag("expand") else None
-    return call.listed("apiProduct", documents.keys("products"), expanded)
+    names = call.page(documents.keys("products"), "count")
+    expanded = [shown(found(documents, name)) for name in names] if call.flag("expand") else None
+    return call.listed("apiProduct", names, expanded)
 
 
 def _check(call: Call, draft: Organization, product: Document) -> None:

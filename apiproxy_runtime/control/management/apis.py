@@ -53,7 +53,8 @@ def describe(organization: Organization, kind: BundleKind, name: str) -> Documen
     """A proxy or shared flow with the numbers of its revisions, as texts."""
     revisions = organization.revisions_of(kind, name)
     times = [revision.created_at for revision in revisions.values()]
-    return {
+    labels = organization.documents.get("labels", f"{kind}/{name}")
+    described: Document = {
         "metaData": {
             "createdAt": min(times, default=0),
             "createdBy": "apiproxy",
@@ -65,6 +66,7 @@ def describe(organization: Organization, kind: BundleKind, name: str) -> Documen
         "revision": list(revisions),
         "latestRevisionId": next(reversed(revisions), ""),
     }
+    return described if labels is None else {**described, "labels": labels}
 
 
 def need(organization: Organization, kind: BundleKind, name: str) -> None:
@@ -143,6 +145,20 @@ def _attribute(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
 
 
+async def update(call: Call) -> web.Response:
+    """PATCH: X's labels, kept as they are sent."""
+    labels = (await call.document()).get("labels")
+    if not isinstance(labels, dict):
+        raise Refused(
+            400, "MissingField", 'only the "labels" of a proxy can be changed: send {"labels": {…}}'
+        )
+    kind, name = call.kind, call.part("name")
+    async with call.host.change() as draft:
+        need(draft, kind, name)
+        draft.documents.put("labels", f"{kind}/{name}", labels)
+    return call.answer(describe(call.host.organization, kind, name))
+
+
 async def delete(call: Call) -> web.Response:
     """All revisions; none of them may be deployed."""
     kind, name = call.kind, call.part("name")
@@ -151,6 +167,7 @@ async def delete(call: Call) -> web.Response:
         described = describe(draft, kind, name)
         refuse_deployed(draft, kind, name, "")
         draft.forget(kind, name)
+        draft.documents.delete("labels", f"{kind}/{name}")
     return call.answer(described)
 
 
@@ -171,5 +188,6 @@ ROUTES: list[Route] = [
     ("GET", "{collection:apis|sharedflows}", list_all),
     ("POST", "{collection:apis|sharedflows}", create),
     ("GET", BUNDLE, get),
+    ("PATCH", BUNDLE, update),
     ("DELETE", BUNDLE, delete),
 ]

@@ -214,15 +214,19 @@ async def delete(call: Call) -> web.Response:
 
 
 async def list_everywhere(call: Call) -> web.Response:
-    """Edge: ids; X: objects with the id; with `expand=true` (or X's `includeCred`) all of them."""
+    """Edge: ids; X: objects with the id; with `expand=true` (or X's `includeCred`) all of them.
+
+    `startKey` (an id) and `rows` page.
+    """
     documents = call.host.organization.documents
     apps = [shown(call, key) for key in documents.keys("developerapps")]
     wanted = call.request.query.get("apiProduct") or call.request.query.get("apiproduct")
     if wanted:
         apps = [app for app in apps if _has_product(app, wanted)]
+    by_id = {str(app["appId"]): app for app in apps}
+    ids = call.page(list(by_id), "rows")
     if call.flag("expand") or call.flag("includeCred"):
-        return call.answer({"app": apps})
-    ids = [app["appId"] for app in apps]
+        return call.answer({"app": [by_id[id_] for id_ in ids]})
     return call.answer(ids if call.edge else {"app": [{"appId": id_} for id_ in ids]})
 
 

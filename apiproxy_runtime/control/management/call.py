@@ -79,6 +79,18 @@ class Call:
         """JSON, with times as the flavour writes them."""
         return json_answer(in_words_of(self.flavour, value), status)
 
+    def page(self, keys: list[str], limit: str) -> list[str]:
+        """Those of some keys that the query asks for: at most `limit` (the parameter's name) from `startKey` on.
+
+        Without either all of them, in order of arrival; with one in order of the alphabet. `startKey` is among them.
+        """
+        query = self.request.query
+        start, most = query.get("startKey", ""), number_of(query.get(limit), 0)
+        if not start and most <= 0:
+            return keys
+        found = sorted(key for key in keys if key >= start)
+        return found[:most] if most > 0 else found
+
     def listed(self, member: str, names: list[str], items: list[Document] | None = None) -> web.Response:
         """A list: of names for Edge, of objects for X; of objects in both when `items` are asked for.
 

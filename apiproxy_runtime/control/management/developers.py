@@ -61,7 +61,8 @@ def shown(call: Call, email: str) -> Document:
 
 
 async def list_all(call: Call) -> web.Response:
-    emails = call.host.organization.documents.keys("developers")
+    """Edge: emails; X: objects with it; with `expand=true` all of them. `startKey` and `count` page."""
+    emails = call.page(call.host.organization.documents.keys("developers"), "count")
     if call.flag("expand"):
         return call.answer({"developer": [shown(call, email) for email in emails]})
     return call.answer(emails if call.edge else {"developer": [{"email": email} for email in emails]})

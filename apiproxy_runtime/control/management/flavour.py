@@ -21,7 +21,7 @@ Choice: TypeAlias = Literal["auto", "edge", "x"]
 
 #: 64-bit numbers, which JSON of Google's APIs writes as texts
 _LONG = frozenset(
-    ("createdAt", "lastModifiedAt", "issuedAt", "expiresAt", "keyExpiresIn", "deployStartTime", "createTime")
+    ("createdAt", "lastModifiedAt", "updatedAt", "issuedAt", "expiresAt", "keyExpiresIn", "deployStartTime", "createTime")
 )
 _STATUS = {
     400: "INVALID_ARGUMENT",
@@ -79,6 +79,10 @@ def error_answer(flavour: Flavour, error: Refused) -> web.Response:
                         "@type": "type.googleapis.com/google.rpc.ErrorInfo",
                         "reason": error.code,
                         "domain": "apigee.googleapis.com",
+                    },
+                    {
+                        "@type": "type.googleapis.com/google.rpc.PreconditionFailure",
+                        "violations": [{"type": error.code, "description": error.message}],
                     },
                     *error.details,
                 ],

@@ -45,6 +45,11 @@ async def operation(call: Call) -> web.Response:
     return call.answer(done(call, call.part("id")))
 
 
+async def operations(call: Call) -> web.Response:
+    """None is ever under way."""
+    return call.answer({"operations": []})
+
+
 def done(call: Call, id: str) -> dict[str, object]:
     return {
         "name": f"organizations/{call.organization}/operations/{id}",
@@ -54,4 +59,8 @@ def done(call: Call, id: str) -> dict[str, object]:
     }
 
 
-ROUTES: list[Route] = [("GET", "", get), ("GET", "operations/{id}", operation)]
+ROUTES: list[Route] = [
+    ("GET", "", get),
+    ("GET", "operations", operations),
+    ("GET", "operations/{id}", operation),
+]

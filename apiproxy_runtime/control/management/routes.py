@@ -18,17 +18,21 @@ from apiproxy_runtime.control.management import (
     apiproducts,
     apis,
     apps,
+    archives,
     attributes,
     caches,
+    datacollectors,
     debugsessions,
     deployments,
     developers,
     entries,
+    envgroups,
     environments,
     flowhooks,
     keys,
     keystores,
     keyvaluemaps,
+    maskconfigs,
     organization,
     references,
     resourcefiles,
@@ -37,6 +41,7 @@ from apiproxy_runtime.control.management import (
     targetservers,
     virtualhosts,
 )
+from apiproxy_runtime.control.management.absent import refusal_of
 from apiproxy_runtime.control.management.call import Call, Handler, Route
 from apiproxy_runtime.control.management.flavour import (
     Choice,
@@ -51,6 +56,7 @@ ORGANIZATION = "/v1/{o:o|organizations}"
 _NOUNS = (
     organization,
     environments,
+    envgroups,
     apis,
     revisions,
     resources,
@@ -65,6 +71,8 @@ _NOUNS = (
     references,
     virtualhosts,
     resourcefiles,
+    datacollectors,
+    maskconfigs,
     apiproducts,
     developers,
     apps,
@@ -78,12 +86,12 @@ def area(choice: Choice, trace: Trace) -> Callable[[Host], list[web.RouteDef]]:
 
     def routes(host: Host) -> list[web.RouteDef]:
         table: list[Route] = [route for noun in _NOUNS for route in noun.ROUTES]
-        table += debugsessions.routes(host, trace)
+        table += [*archives.routes(), *debugsessions.routes(host, trace)]
         defined = [web.get(f"{ORGANIZATION}{{slash:/?}}", _handle(host, choice, organization.all_of_them))]
         for method, path, handler in table:
             defined.append(web.route(method, full_path(path), _handle(host, choice, handler)))
-        anything = f"{ORGANIZATION}/{{organization}}/{{rest:.*}}"
-        return [*defined, web.route("*", anything, _handle(host, choice, unknown))]
+        anything = (f"{ORGANIZATION}/{{organization}}{{rest:.*}}", "/v1/{o:audits}/{rest:.*}")
+        return [*defined, *(web.route("*", path, _handle(host, choice, unknown)) for path in anything)]
 
     return routes
 
@@ -120,5 +128,4 @@ def _handle(
 
 async def unknown(call: Call) -> web.StreamResponse:
     """Whatever the management API has and this server has not."""
-    request = call.request
-    raise Refused(404, "NotFound", f"this server has no {request.method} {request.path}")
+    raise refusal_of(call)

@@ -1,4 +1,4 @@
-"""Where traffic comes in: Edge's virtual hosts and X's environment groups. Whatever their names, it is the traffic port."""
+"""Edge's virtual hosts: where traffic comes in. Whatever their names, it is the traffic port."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from apiproxy_runtime.control.documents import Document
-from apiproxy_runtime.control.management.call import ENVIRONMENT, Call, Route
+from apiproxy_runtime.control.management.call import ENVIRONMENT, Call, Route, required
+from apiproxy_runtime.control.management.collection import documents_of, found
 
-GROUP = "default"
+_NOUN = "virtualhosts"
 
 
 def traffic(call: Call) -> tuple[str, str]:
@@ -20,14 +20,17 @@ def traffic(call: Call) -> tuple[str, str]:
 
 
 async def list_hosts(call: Call) -> web.Response:
-    return call.answer(["default"])
+    kept = documents_of(call.host, call.environment).keys(_NOUN)
+    return call.answer(list(dict.fromkeys(("default", *kept))))
 
 
 async def get_host(call: Call) -> web.Response:
     """Any name will do: apigeetool tells with it where a proxy can be called. It has no TLS."""
     host, port = traffic(call)
+    kept = documents_of(call.host, call.environment).get(_NOUN, call.part("host")) or {}
     return call.answer(
         {
+            **kept,
             "name": call.part("host"),
             "hostAliases": [host],
             "interfaces": [],
@@ -37,40 +40,30 @@ async def get_host(call: Call) -> web.Response:
     )
 
 
-def _group(call: Call) -> Document:
-    return {
-        "name": GROUP,
-        "hostnames": [traffic(call)[0]],
-        "createdAt": 0,
-        "lastModifiedAt": 0,
-        "state": "ACTIVE",
-    }
+async def create(call: Call) -> web.Response:
+    """Kept as it was sent, and shown; it opens no port."""
+    document = await call.document()
+    name = call.part("host") or required(document, "name", "virtual host")
+    kept = {**document, "name": name}
+    async with call.host.change() as draft:
+        draft.environment(call.environment).documents.put(_NOUN, name, kept)
+    return call.answer(kept, 201)
 
 
-async def list_groups(call: Call) -> web.Response:
-    return call.answer({"environmentGroups": [_group(call)]})
+async def delete(call: Call) -> web.Response:
+    async with call.host.change() as draft:
+        documents = draft.environment(call.environment).documents
+        document = found(documents, _NOUN, "virtual host", call.part("host"))
+        documents.delete(_NOUN, call.part("host"))
+    return call.answer(document)
 
 
-async def get_group(call: Call) -> web.Response:
-    return call.answer(_group(call))
-
-
-async def attachments(call: Call) -> web.Response:
-    """All environments belong to the one group."""
-    return call.answer(
-        {
-            "environmentGroupAttachments": [
-                {"name": name, "environment": name, "environmentGroupId": GROUP, "createdAt": 0}
-                for name in call.host.organization.environments
-            ]
-        }
-    )
-
-
+_ONE = f"{ENVIRONMENT}/{_NOUN}/{{host}}"
 ROUTES: list[Route] = [
-    ("GET", f"{ENVIRONMENT}/virtualhosts", list_hosts),
-    ("GET", f"{ENVIRONMENT}/virtualhosts/{{host}}", get_host),
-    ("GET", "envgroups", list_groups),
-    ("GET", f"envgroups/{GROUP}", get_group),
-    ("GET", f"envgroups/{GROUP}/attachments", attachments),
+    ("GET", f"{ENVIRONMENT}/{_NOUN}", list_hosts),
+    ("POST", f"{ENVIRONMENT}/{_NOUN}", create),
+    ("GET", _ONE, get_host),
+    ("PUT", _ONE, create),
+    ("POST", _ONE, create),
+    ("DELETE", _ONE, delete),
 ]
