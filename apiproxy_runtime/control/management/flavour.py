@@ -21,7 +21,16 @@ Choice: TypeAlias = Literal["auto", "edge", "x"]
 
 #: 64-bit numbers, which JSON of Google's APIs writes as texts
 _LONG = frozenset(
-    ("createdAt", "lastModifiedAt", "updatedAt", "issuedAt", "expiresAt", "keyExpiresIn", "deployStartTime", "createTime")
+    (
+        "createdAt",
+        "lastModifiedAt",
+        "updatedAt",
+        "issuedAt",
+        "expiresAt",
+        "keyExpiresIn",
+        "deployStartTime",
+        "createTime",
+    )
 )
 _STATUS = {
     400: "INVALID_ARGUMENT",
