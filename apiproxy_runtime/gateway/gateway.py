@@ -21,6 +21,7 @@ from apiproxy_runtime.gateway.http.errors import (
 from apiproxy_runtime.gateway.http.exchange import Exchange
 from apiproxy_runtime.gateway.http.refusal import Refusal
 from apiproxy_runtime.gateway.http.tls import peer_subject
+from apiproxy_runtime.gateway.ledger import BATCH, Ledger
 from apiproxy_runtime.gateway.observation import Watch, observe
 from apiproxy_runtime.gateway.router import Router
 from apiproxy_runtime.message.context import Client, MessageContext
@@ -60,7 +61,12 @@ class Gateway(Background):
         self.concluded: tuple[Callable[[MessageContext], None], ...] = ()
         self.unmatched = 0
         self.strayed: tuple[Callable[[Exchange], None], ...] = ()
+        self.ledger: Ledger | None = None
         super().__init__()
+
+    def count(self, ledger: Ledger) -> None:
+        """Have transactions entered in a ledger from now on."""
+        self.ledger = ledger
 
     async def handle(self, exchange: Exchange) -> None:
         """Answer one request."""
@@ -113,6 +119,8 @@ class Gateway(Background):
                     await hold(request, program.body_limit)
             else:
                 fault = await read_body(exchange, request, program.body_limit)
+        elif exchange.method in ("POST", "PUT") and "content-length" not in fields:
+            client.lacks_length = True
         client.received_end = exchange.received
         if exchange.upgrade_to:
             client.upgrade = exchange.upgrade_to
@@ -125,12 +133,33 @@ class Gateway(Background):
             if ctx.observer is not None:
                 ctx.observer.transaction_ends(ctx)
             self.tell(ctx)
+            if self.ledger is not None:
+                self.ledger.enter(ctx, exchange.method)
             raise
         await self.answer(exchange, ctx, program, response)
         if program.post_client:
             self.spawn(self.conclude(program, ctx))
         elif ctx.observer is not None or ctx.analytics or self.concluded:
             self.end(ctx)
+        ledger = self.ledger
+        if ledger is not None:
+            if ctx.fault is None:
+                # what `enter` does, without a call: this line is on the way of every request
+                entries = ledger.entries
+                entries.append(
+                    (
+                        program.deployment,
+                        exchange.method,
+                        response.status,
+                        exchange.received,
+                        client.sent_end,
+                        ctx.target,
+                    )
+                )
+                if len(entries) >= BATCH:
+                    ledger.post()
+            else:
+                ledger.enter(ctx, exchange.method)
 
     async def conclude(self, program: EndpointProgram, ctx: MessageContext) -> None:
         """What happens once the client has its answer."""

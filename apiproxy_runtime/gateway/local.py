@@ -14,6 +14,7 @@ from apiproxy_runtime.bundle.model import LocalTargetConnection
 from apiproxy_runtime.gateway.observation import observe
 from apiproxy_runtime.gateway.router import Match, Router
 from apiproxy_runtime.gateway.target import joined
+from apiproxy_runtime.message.builtin import proxy_url
 from apiproxy_runtime.message.context import Client, MessageContext
 from apiproxy_runtime.message.message import Message
 from apiproxy_runtime.policy.egress import CallFailed, HTTPTarget
@@ -27,7 +28,9 @@ MAX_DEPTH = 16
 class LocalProxyTarget:
     """A LocalTargetConnection, ready to be called.
 
-    Once a bundle sets `target.url`, `by_url` makes the call, as dutch-healthcare of apigee/devrel expects.
+    Bundles read `target.url` and write it back with a path of their own (foodcarts of apigee/streetcarts-tutorial,
+    dutch-healthcare of apigee/devrel): what lies under the address of this proxy is called here, anything else by
+    `by_url`.
     """
 
     def __init__(
@@ -45,20 +48,28 @@ class LocalProxyTarget:
         self._endpoint = render(connection.proxy_endpoint or "default")
 
     def url_of(self, ctx: MessageContext) -> str | None:
-        """A local target has no URL."""
-        return None
+        """The address at which a client would reach the other proxy; None while it is not deployed."""
+        try:
+            match = self._match(ctx, "")
+        except CallFailed:
+            return None
+        return origin(ctx) + match.program.base_path.rstrip("/") + match.suffix
 
     async def call_target(self, ctx: MessageContext) -> Message:
         """Run `ctx.request` through the other proxy."""
         target = ctx.target
         assert target is not None
-        if target.url is not None:
-            return await self.by_url.call_target(ctx)
-        suffix = ctx.path_suffix if target.copy_pathsuffix else ""
         request = ctx.request.copy()
-        if not target.copy_queryparams:
-            request.query_string = ""
-        match = self._match(ctx, suffix)
+        if target.url is None:
+            if not target.copy_queryparams:
+                request.query_string = ""
+            match = self._match(ctx, ctx.path_suffix if target.copy_pathsuffix else "")
+        else:
+            here = origin(ctx)
+            if not target.url.startswith(f"{here}/"):
+                return await self.by_url.call_target(ctx)
+            path, _, request.query_string = target.url[len(here) :].partition("?")
+            match = self._under(ctx, path)
         request.stream = ctx.request.stream
         return await run_local(ctx, request, match)
 
@@ -83,15 +94,33 @@ class LocalProxyTarget:
     def _match(self, ctx: MessageContext, suffix: str) -> Match:
         if self._path is not None:
             path = joined(self._path(ctx), suffix, "")
-            match = self.router.match(path if path.startswith("/") else f"/{path}")
-            if match is None:
-                raise CallFailed("unreachable", f"no proxy is deployed at {path}")
-            return match
+            return self._at(path if path.startswith("/") else f"/{path}")
         proxy, name = self._proxy(ctx), self._endpoint(ctx)
         program = self.router.endpoint(proxy, name)
         if program is None:
             raise CallFailed("unreachable", f"no proxy {proxy} with an endpoint {name} is deployed")
         return Match(program, suffix)
+
+    def _under(self, ctx: MessageContext, path: str) -> Match:
+        """The named endpoint if the path is one of its, else whichever takes the path."""
+        if self._path is None:
+            program = self._match(ctx, "").program
+            base = program.base_path.rstrip("/")
+            if path == base or path.startswith(f"{base}/"):
+                return Match(program, path[len(base) :])
+        return self._at(path)
+
+    def _at(self, path: str) -> Match:
+        match = self.router.match(path)
+        if match is None:
+            raise CallFailed("unreachable", f"no proxy is deployed at {path}")
+        return match
+
+
+def origin(ctx: MessageContext) -> str:
+    """Scheme and host of the client's URL."""
+    url = proxy_url(ctx)
+    return url[: url.find("/", 8)]
 
 
 async def run_local(ctx: MessageContext, request: Message, match: Match) -> Message:

@@ -137,7 +137,7 @@ class HttpTarget:
         )
         if ctx.client.upgrade:
             call.upgrade = ctx.client.upgrade
-        if self.needs_length and not request.body and request.stream is None:
+        if ctx.client.lacks_length and not request.body:
             check_length(request, self.needs_length)
         if ctx.observer is not None:
             ctx.observer.call_begins(ctx, call)
@@ -276,9 +276,11 @@ def check_url(url: str) -> str:
 
 
 def check_length(request: Message, verbs: frozenset[str]) -> None:
-    """A POST or PUT without a body must say so. Source: endpoint properties, allow.post.without.content.length."""
-    fields = request.headers.fields
-    if request.verb in verbs and "content-length" not in fields and "transfer-encoding" not in fields:
+    """A client's POST or PUT without a body must say so. Source: endpoint properties, allow.post.without.content.length.
+
+    A request that a policy made a POST is sent with the length 0.
+    """
+    if request.verb in verbs and "content-length" not in request.headers.fields:
         raise Fault(
             "messaging.adaptors.http.flow.LengthRequired",
             "'Content-Length' is missing",

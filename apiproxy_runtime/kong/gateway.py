@@ -22,6 +22,7 @@ from apiproxy_runtime.gateway.http.errors import (
 from apiproxy_runtime.gateway.http.exchange import Exchange
 from apiproxy_runtime.gateway.http.refusal import Refusal
 from apiproxy_runtime.gateway.http.tls import peer_subject
+from apiproxy_runtime.gateway.ledger import Ledger
 from apiproxy_runtime.gateway.observation import Watch, observe
 from apiproxy_runtime.kong.answer import JSON_TYPE, Exit, error, error_body, error_message, exit_text
 from apiproxy_runtime.kong.chain import Chain, Collected
@@ -83,6 +84,10 @@ class KongGateway(Background):
         self.unmatched = 0
         self.program = KongProgram({}, Deployment(world=world), Collected(()))
         super().__init__()
+
+    def count(self, ledger: Ledger) -> None:
+        """Have requests entered in a ledger from now on."""
+        self.concluded = (*self.concluded, ledger.enter)
 
     async def handle(self, exchange: Exchange) -> None:
         """Answer one request."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from apiproxy_runtime.gateway.ledger import CLIENT_GONE
 from apiproxy_runtime.message.context import MessageContext
 from apiproxy_runtime.message.message import Message
-
-#: The status of a request whose client left before it was answered (the number that nginx made usual).
-CLIENT_GONE = 499
 
 
 def answer_of(ctx: MessageContext) -> Message | None:

@@ -8,16 +8,22 @@ from typing import Any, Protocol
 
 from apiproxy_runtime.control.events.requestlog import request_log
 from apiproxy_runtime.control.observe.concealed import Concealed
+from apiproxy_runtime.gateway.ledger import Ledger
 from apiproxy_runtime.gateway.runtime import Runtime
 from apiproxy_runtime.message.context import MessageContext
 from apiproxy_runtime.policy.events import Events
 
 
 class Answering(Protocol):
-    """A gateway: it calls `concluded` when an answer has been sent, and counts what it has no route for."""
+    """A gateway: it calls `concluded` when an answer has been sent, and counts what it has no route for.
+
+    count   have transactions entered in a ledger from now on
+    """
 
     concluded: tuple[Callable[[MessageContext], None], ...]
     unmatched: int
+
+    def count(self, ledger: Ledger) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

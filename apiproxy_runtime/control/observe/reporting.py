@@ -25,6 +25,7 @@ from apiproxy_runtime.control.replica import LocalReplica
 from apiproxy_runtime.gateway.egress import HttpEgress
 from apiproxy_runtime.gateway.http.client import HttpClient
 from apiproxy_runtime.gateway.http.server import Server
+from apiproxy_runtime.gateway.ledger import Ledger
 from apiproxy_runtime.gateway.runtime import Runtime
 from apiproxy_runtime.policy.events import EventKind, Events
 from apiproxy_runtime.state.store import Store, StoreError
@@ -90,6 +91,7 @@ class Reporting:
     ) -> None:
         self.store = store
         self.tally = Tally()
+        self._ledger = Ledger(self.tally)
         #: the traffic port, once it listens
         self.server: Server | None = None
         self._client = HttpClient()
@@ -122,8 +124,7 @@ class Reporting:
         """Count a runtime's requests, and have event hooks told of them."""
         self._reported.append(runtime)
         if self._metrics:
-            gateway = runtime.gateway
-            gateway.concluded = (*gateway.concluded, self.tally.concluded)
+            runtime.gateway.count(self._ledger)
             runtime.events.listen(self.tally.exceeded, lambda kind: kind.source in ("quota", "spike-arrest"))
         transactions = TransactionEvents(runtime, self._marker)
         self.hooks.attach(runtime.events)
@@ -173,6 +174,7 @@ class Reporting:
 
     def counted(self) -> Tally:
         """The tally with what is only looked up when somebody asks."""
+        self._ledger.post()
         tally = self.tally
         tally.unmatched.clear()
         for runtime in self._reported:

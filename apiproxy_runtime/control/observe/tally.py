@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from http import HTTPMethod
 from typing import NamedTuple
 
-from apiproxy_runtime.control.observe.outcome import CLIENT_GONE
-from apiproxy_runtime.message.context import MessageContext
+from apiproxy_runtime.gateway.ledger import Entry
+from apiproxy_runtime.message.context import Deployment
+from apiproxy_runtime.message.fault import Fault
 from apiproxy_runtime.policy.events import Data, EventKind
 
 MOST = 2000
@@ -60,30 +61,26 @@ class Tally:
     waiting: Counter = field(default_factory=dict)
     in_flight: int = 0
 
-    def concluded(self, ctx: MessageContext) -> None:
-        """Count a transaction that has ended: one look-up, since every request passes here."""
-        client, fault, deployment, target = ctx.client, ctx.fault, ctx.deployment, ctx.target
-        sent = client.sent_end
-        answer = ctx.error if fault is not None else ctx.response
-        if sent and answer is not None:
-            status = answer.status
-        else:
-            status, sent = CLIENT_GONE, sent or ctx.world.now()
-        called = target.name if target is not None and target.received_end else ""
-        key = (deployment.environment, deployment.proxy, ctx.request.verb, status, called)
-        cell = self.cells.get(key)
-        if cell is None:
-            cell = self._cell(*key)
-        seconds = sent - client.received_start
-        cell[bisect_left(BOUNDS, seconds)] += 1
-        cell[_BUCKETS] += seconds
-        if called and target is not None:
-            seconds = target.received_end - target.sent_start
-            cell[_BUCKETS + 1 + bisect_left(BOUNDS, seconds)] += 1
-            cell[-1] += seconds
-        if fault is not None:
-            key_of_fault = (deployment.environment, deployment.proxy, fault.policy or "", fault.name)
-            add(self.faults, key_of_fault, 1)
+    def transactions(self, entries: Iterable[Entry]) -> None:
+        """Count transactions that have ended."""
+        cells = self.cells
+        for deployment, verb, status, received, sent, target in entries:
+            called = target.name if target is not None and target.received_end else ""
+            key = (deployment.environment, deployment.proxy, verb, status, called)
+            cell = cells.get(key)
+            if cell is None:
+                cell = self._cell(*key)
+            seconds = sent - received
+            cell[bisect_left(BOUNDS, seconds)] += 1
+            cell[_BUCKETS] += seconds
+            if called and target is not None:
+                seconds = target.received_end - target.sent_start
+                cell[_BUCKETS + 1 + bisect_left(BOUNDS, seconds)] += 1
+                cell[-1] += seconds
+
+    def fault(self, deployment: Deployment, fault: Fault) -> None:
+        """Count a fault that a transaction ended with."""
+        add(self.faults, (deployment.environment, deployment.proxy, fault.policy or "", fault.name), 1)
 
     def _cell(self, environment: str, proxy: str, method: str, status: int, target: str) -> list[float]:
         key = (environment, proxy, method if method in _METHODS else OTHER, status, target)

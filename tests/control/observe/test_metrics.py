@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from apiproxy_runtime.control.observe import tally as tallies
 from apiproxy_runtime.control.observe.tally import BOUNDS, Tally, total
+from apiproxy_runtime.gateway.ledger import BATCH, Ledger
 from apiproxy_runtime.message.context import Client, Deployment, MessageContext
 from apiproxy_runtime.message.message import Message
 from tests.control.house import ControlHouse, control_house, says, workspace
@@ -117,11 +118,17 @@ def ended(proxy: str, seconds: float = 0.02, verb: str = "GET", status: int = 20
     return ctx
 
 
+def count(tally: Tally, ctx: MessageContext) -> None:
+    ledger = Ledger(tally)
+    ledger.enter(ctx)
+    ledger.post()
+
+
 def test_number_of_series_is_bounded_and_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tallies, "MOST", 3)
     tally = Tally()
     for number in range(10):
-        tally.concluded(ended(f"p{number}"))
+        count(tally, ended(f"p{number}"))
 
     requests = tally.requests()
     assert sum(requests.values()) == 10
@@ -135,18 +142,29 @@ def test_duration_falls_into_the_first_bucket_that_holds_it(seconds: float, buck
     tally = Tally()
     ctx = ended("p")
     ctx.client.received_start, ctx.client.sent_end = 1e-9, seconds
-    tally.concluded(ctx)
+    count(tally, ctx)
 
     (numbers,) = tally.durations().values()
     assert numbers[bucket] == 1
     assert len(numbers) == len(BOUNDS) + 2
 
 
+def test_what_waits_is_counted_at_the_latest_when_a_batch_is_full() -> None:
+    tally = Tally()
+    ledger = Ledger(tally)
+    for _ in range(2 * BATCH + 3):
+        ledger.enter(ended("p"))
+    assert sum(tally.requests().values()) == 2 * BATCH
+    ledger.post()
+    ledger.post()
+    assert sum(tally.requests().values()) == 2 * BATCH + 3
+
+
 def test_tallies_of_several_processes_add_up() -> None:
     here, there = Tally(), Tally()
-    here.concluded(ended("p", 0.5))
-    there.concluded(ended("p", 1.5))
-    there.concluded(ended("q", 1.0, status=404))
+    count(here, ended("p", 0.5))
+    count(there, ended("p", 1.5))
+    count(there, ended("q", 1.0, status=404))
 
     whole = total([here, there])
 
