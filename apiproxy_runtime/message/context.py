@@ -47,6 +47,8 @@ class Client:
     forwarded_ip: str | None = None
     #: path and query as received
     request_uri = ""
+    #: whether a POST or PUT came without a body and without saying so
+    lacks_length = False
     #: the protocol the client asks to switch to (`websocket`), and the target's end of it once it agreed
     upgrade = ""
     tunnel: Any = None

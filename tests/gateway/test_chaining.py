@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from apiproxy_runtime.bundle.environment import Environment, FlowHook
 from apiproxy_runtime.bundle.finding import Place
 from tests.house import house, mark, proxy, raise_fault, show, steps, target, write_bundle
@@ -74,6 +76,40 @@ async def test_a_url_set_in_the_request_takes_the_place_of_a_local_target(tmp_pa
     async with house(bundle, second(tmp_path)) as gateway:
         reply = (await gateway.get("/first/x")).json()
     assert (reply["path"], "x-trail" in reply["headers"]) == ("/away", False)
+
+
+@pytest.mark.parametrize(
+    ("inside", "url", "path", "proxy_of"),
+    [
+        ("<APIProxy>second</APIProxy><ProxyEndpoint>default</ProxyEndpoint>", "{target.url}/a?q=1", "/a?q=1", "second"),
+        ("<Path>/second/deep</Path>", "{target.url}/a", "/deep/a", "second"),
+        ("<Path>/</Path>", "{client.scheme}://{request.header.host}/second/b", "/b", "second"),
+        ("<APIProxy>second</APIProxy><ProxyEndpoint>default</ProxyEndpoint>", "{client.scheme}://{request.header.host}/third/c?q", "/c?q", "third"),
+    ],
+)  # fmt: skip
+async def test_the_url_of_a_local_target_can_be_extended(
+    tmp_path: Path, inside: str, url: str, path: str, proxy_of: str
+) -> None:
+    away = f"<AssignMessage name='away'><AssignVariable><Name>target.url</Name><Template>{url}</Template></AssignVariable></AssignMessage>"
+    connection = f"<LocalTargetConnection>{inside}</LocalTargetConnection>"
+    files = {
+        "proxies/default.xml": proxy("/first"),
+        "targets/default.xml": f'<TargetEndpoint name="default"><PreFlow><Request>{steps("away")}</Request></PreFlow>{connection}</TargetEndpoint>',
+        "policies/away.xml": away,
+    }
+    third = {
+        "proxies/default.xml": proxy("/third", response=steps("tell")),
+        "targets/default.xml": target(),
+        "policies/tell.xml": show("tell", X_Proxy="{apiproxy.name} {client.ip}"),
+    }
+    bundles = (
+        write_bundle(tmp_path, "first", files),
+        second(tmp_path),
+        write_bundle(tmp_path, "third", third),
+    )
+    async with house(*bundles) as gateway:
+        reply = await gateway.get("/first/x?own=1")
+    assert (reply.json()["path"], reply.headers["X-Proxy"]) == (path, f"{proxy_of} 127.0.0.1")
 
 
 async def test_a_local_target_that_is_not_deployed_is_unavailable(tmp_path: Path) -> None:

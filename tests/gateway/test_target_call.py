@@ -444,6 +444,13 @@ async def test_post_without_length_is_refused_unless_allowed(tmp_path: Path) -> 
         assert (await post(gateway)).startswith(b"HTTP/1.1 200 ")
 
 
+async def test_get_that_a_policy_makes_a_post_has_the_length_0(tmp_path: Path) -> None:
+    verb = "<AssignMessage name='verb'><Set><Verb>POST</Verb></Set></AssignMessage>"
+    async with house(bundle(tmp_path, target(request=steps("verb")), verb=verb)) as gateway:
+        seen = (await gateway.get("/t")).json()
+    assert (seen["method"], seen["headers"]["content-length"]) == ("POST", "0")
+
+
 async def test_single_valued_headers_may_not_come_twice(tmp_path: Path) -> None:
     async with house(bundle(tmp_path)) as gateway:
         reply = await gateway.get("/t", headers=[("Expires", "a"), ("Expires", "b")])
