@@ -138,6 +138,7 @@ class ServiceCallout(Policy):
         "servicecallout.{policy}.expectedcn": "name that the server's certificate must have, if set",
         "servicecallout.requesturi": "path and query called last; written before, it replaces those of the URL",
         "servicecallout.{policy}.failed": "whether the callout failed",
+        "ServiceCallout.response": "content of the last callout's answer",
     }
     example = """
 <ServiceCallout name="SC-Lookup">
@@ -196,6 +197,8 @@ class ServiceCallout(Policy):
         if not variable:
             return self._forgetful(site, make, send, clear)
         put = site.setter(variable)
+        # in no reference, but on Apigee; the maps demo of apigee/api-platform-samples reads it
+        put_content = site.setter("ServiceCallout.response")
         succeeds = target.succeeds
 
         async def wait(ctx: MessageContext, request: Message) -> None:
@@ -207,6 +210,7 @@ class ServiceCallout(Policy):
                 if clear:
                     request.body = b""
             # before the status is judged: with continueOnError bundles ask for it afterwards
+            put_content(ctx, response.content)
             put(ctx, response)
             if not succeeds(response.status):
                 raise self.fault(

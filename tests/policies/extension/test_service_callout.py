@@ -94,6 +94,17 @@ async def test_answer_is_a_message(runtime: Runtime, backend: Backend) -> None:
     assert read(ctx, "answer.header.x-page") == "2"
 
 
+async def test_content_of_the_last_answer_has_a_variable_of_its_own(
+    runtime: Runtime, backend: Backend
+) -> None:
+    ctx = await run(compile_policy(callout(backend.url), using=runtime.services))
+    assert read(ctx, "ServiceCallout.response") == '{"city":"Utrecht"}'
+
+    backend.status, backend.body = 404, "nobody"
+    await fault_of(compile_policy(callout(backend.url), using=runtime.services), ctx)
+    assert read(ctx, "ServiceCallout.response") == "nobody"
+
+
 @pytest.mark.parametrize(
     ("inside", "expected"),
     [
