@@ -57,6 +57,25 @@ def test_nodes(text: str, nodes: tuple[Any, ...]) -> None:
     assert parse(text) == nodes
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (r'\{"error": \{"name":"{a}", "list":[\{}]}}', '{"error": {"name":"A", "list":[{}]}}'),
+        (r'\{ "a" : "{a}" \}', '{ "a" : "A" }'),
+        (r"\{\}", "{}"),
+        (r"CORP\{a}", r"CORP\A"),
+        (r'\\{"a"}', r'\\{"a"}'),
+        (r'/^\{[a-z]+\}$/ {"a"}', r'/^\{[a-z]+\}$/ {"a"}'),
+    ],
+)
+def test_braces_of_json_may_still_stand_behind_a_backslash(text: str, expected: str) -> None:
+    assert compile_template(text, getter, world=FrozenWorld()).render(context(a="A")) == expected
+
+
+def test_backslashes_are_text_where_a_payload_has_delimiters_of_its_own() -> None:
+    assert parse(r'\{"a":"@b#"}', prefix="@", suffix="#")[0] == Text(r'\{"a":"')
+
+
 def test_unquoted_path_keeps_its_brackets_quotes_and_commas() -> None:
     (call,) = parse("{jsonPath($.r[?(@.name == 'Mae, West:x')]['a','b'],doc)}")
     assert [argument.name for argument in call.arguments] == [

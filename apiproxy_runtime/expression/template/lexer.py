@@ -1,7 +1,7 @@
 """Finds the references in a message template, and the arguments in a function call.
 
 A `{` begins a reference only where a letter or `_` follows; before white space, a quote, or anything else it is
-text, which is what lets JSON be written without escapes. There is no escape character (message templates page).
+text, which is what lets JSON be written without escapes. No character escapes a reference (message templates page).
 What begins like a reference and is none is copied as it stands, with a warning: such bundles deploy.
 """
 

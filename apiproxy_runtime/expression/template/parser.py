@@ -17,6 +17,8 @@ from apiproxy_runtime.expression.template.nodes import (
 )
 
 _COULD_BE_A_NAME = re.compile(r"[A-Za-z_][^\s'\"()\[\]{}]*")
+#: The brace of a JSON object behind a backslash.
+_OLD_ESCAPE = re.compile(r"(?<!\\)\\\{(?=\s*\"|\\?\})")
 
 
 class TemplateSyntaxError(ValueError):
@@ -55,6 +57,8 @@ def parse_template(
         done = span.end
     if done < len(text):
         nodes.append(Text(text[done:]))
+    if opening == "{" and _OLD_ESCAPE.search(text):
+        nodes = [_unescaped(node) if isinstance(node, Text) else node for node in nodes]
     if quotes:
         nodes = _unquoted(nodes)
     warnings.sort(key=lambda warning: warning.offset)
@@ -133,6 +137,14 @@ def _check_call(
                     check(argument.text)
                 except ValueError as error:
                     warnings.append(TemplateWarning(f"{span.name}() will fail: {error}", argument.offset))
+
+
+def _unescaped(node: Text) -> Text:
+    """Without the backslashes that JSON's braces needed before Edge 16.08.17; payloads that have them work on.
+
+    Source: release notes of Apigee Edge 16.08.17, APIRT-1160.
+    """
+    return Text(_OLD_ESCAPE.sub("{", node.text).replace("\\}", "}"))
 
 
 def _unquoted(nodes: list[Node]) -> list[Node]:
