@@ -68,6 +68,12 @@ _NOT_IN_RHINO = frozenset(
         "InternalError",
     )
 )
+#: What only Rhino has: `equals` of texts, methods that take their `this` as an argument, and what was matched last.
+_ONLY_IN_RHINO = frozenset(("equals", "equalsIgnoreCase"))
+_GENERIC = re.compile(r"(?<![.\w$])(?:Array|String)\s*\.\s*(?!prototype\b|isArray\b|fromCharCode\b)\w")
+_LAST_MATCH = re.compile(
+    r"(?<![.\w$])RegExp\s*(?:\.\s*(?:\$[1-9_]|lastMatch|lastParen|leftContext|rightContext|input)\b|\[)"
+)
 #: Built-ins whose work grows with their input; see the part `bounded`.
 SLOW = frozenset(
     (
@@ -192,9 +198,15 @@ class Sources:
         if "session" in self.words:
             # exchanges are what sessions are for
             parts |= {"message", "http"}
-        if self.words & _NOT_IN_RHINO:
+        if self.words & (_NOT_IN_RHINO | _ONLY_IN_RHINO) or _GENERIC.search(self.code):
             parts.add("rhino")
-        return [part for part in ("rhino", "message", "http", "crypto", "e4x") if part in parts]
+        if self._asks_last_match:
+            parts.add("regexp")
+        return [part for part in ("rhino", "regexp", "message", "http", "crypto", "e4x") if part in parts]
+
+    @cached_property
+    def _asks_last_match(self) -> bool:
+        return "RegExp" in self.words and _LAST_MATCH.search(self.code) is not None
 
     @cached_property
     def slow(self) -> str:
@@ -219,7 +231,7 @@ class Sources:
     def shareable(self) -> bool:
         """Whether a context that serves many requests shows these scripts the same as one of their own."""
         code = self.code
-        if _UNSHAREABLE.search(code):
+        if _UNSHAREABLE.search(code) or self._asks_last_match:
             return False
         if len(self.scripts) > 1:
             functions = [name for tokens in self._tokens for name in set(_FUNCTION.findall(bare(tokens)))]

@@ -63,6 +63,46 @@ async def test_changes_of_as_xml_are_written_back() -> None:
     assert ctx.request.content == '<a n="2">\n  <b>one</b>\n  <b>2</b>\n  <e/>\n  t\n</a>'
 
 
+@pytest.mark.parametrize("own_context", [False, True])
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("'/a'.equals('/a')", "true"),
+        ("'/a'.equals('/A')", "false"),
+        ("'/a'.equalsIgnoreCase('/A')", "true"),
+        ("context.getVariable('request.verb').equals('GET')", "true"),
+        ("Array.map([1, 2], function (n) { return n * 2; }).join()", "2,4"),
+        ("(function () { return Array.slice(arguments, 1).join(); })(1, 2, 3)", "2,3"),
+        ("String.replace('a-b', '-', '+')", "a+b"),
+        ("String.toUpperCase(7 + 'x')", "7X"),
+        ("String.equalsIgnoreCase('a', 'A')", "true"),
+    ],
+)
+async def test_methods_that_only_rhino_has(expression: str, value: str, own_context: bool) -> None:
+    ctx = context()
+    await run(
+        ("Array.own = 1;" if own_context else "") + f"context.setVariable('r', '' + ({expression}));", ctx
+    )
+    assert ctx.variables["r"] == value
+
+
+@pytest.mark.parametrize(
+    ("matching", "expression", "value"),
+    [
+        ("/(b+)(c)?/.test('abbd')", "RegExp.$1 + ',' + RegExp.$2 + '.'", "bb,."),
+        ("'k=v'.match(/(\\w)=(\\w)/)", "RegExp.$2 + RegExp['$1']", "vk"),
+        ("'a1b2'.replace(/\\d/g, '')", "RegExp.lastMatch + RegExp.leftContext", "2a1b"),
+        ("/b/.exec('abc')", "RegExp.rightContext + RegExp.input", "cabc"),
+        ("/(a)(b)/.exec('ab') && /x/.exec('ab')", "RegExp.lastParen", "b"),
+        ("1", "RegExp.$1 + '.'", "."),
+    ],
+)
+async def test_what_was_matched_last(matching: str, expression: str, value: str) -> None:
+    ctx = context()
+    await run(f"{matching}; context.setVariable('r', {expression});", ctx)
+    assert ctx.variables["r"] == value
+
+
 async def test_for_each_gives_values() -> None:
     ctx = context(body="<a><b>1</b><b>2</b></a>")
     await run(
