@@ -98,8 +98,8 @@ async def run_steps(ctx: KongContext, steps: Steps, phase: str) -> None:
 
 
 def tell_exit(ctx: KongContext, step: Step, answer: Exit) -> None:
-    """A plugin's refusal is told to observers as a fault, `kong.NAME`; any other answer as a plain end."""
-    message = answer.message
+    """A plugin's refusal is told to observers as a fault, `kong.NAME`; any other answer as a plain end that made the response."""
+    message = ctx.response = answer.message
     if message.status < 400:
         ctx.observer.step_ends(ctx, step, None)
         return

@@ -50,6 +50,7 @@ class Assembly:
 
     todos       comments that belong to no plugin
     ended       whether a policy answers before the target is called
+    worded      whether a policy writes the whole answer, or its body
     fixed_path  whether the path behind the base path is left out (target.copy.pathsuffix)
     incomplete  whether anything that Apigee does for a request or its answer is lost
     gates       the steps that keep callers out and became no plugin
@@ -60,6 +61,7 @@ class Assembly:
     instances: dict[str, Instance] = field(default_factory=dict)
     todos: list[str] = field(default_factory=list)
     ended: bool = False
+    worded: bool = False
     fixed_path: bool = False
     incomplete: bool = False
     gates: list[Gate] = field(default_factory=list)
@@ -80,7 +82,7 @@ def assemble(endpoint: Endpoint, cell: Cell, fixed: Mapping[str, str]) -> Assemb
             _never(step, "its condition never holds", endpoint)
             continue
         _step(step, unknown, endpoint, assembly, variables, order)
-    _orders(order, endpoint)
+    _orders(order, endpoint, assembly)
     if "key-auth" in assembly.instances:
         _groups(endpoint, cell, assembly)
     return assembly
@@ -149,6 +151,9 @@ def _step(
         variables.update(outcome.variables)
     told = lost if keep else lost[:1]
     notes = [_todo(policy.file, policy.node.line, f"{policy.name}: {text}") for text in told]
+    differs = [
+        f"NOTE {policy.file}:{policy.node.line}: {policy.name}: {text}" for text in outcome.differences
+    ]
     placed_any = False
     for plugin in outcome.plugins if keep else ():
         if plugin.enterprise and endpoint.landscape.edition == "oss":
@@ -162,7 +167,8 @@ def _step(
         order.append((plugin.name, policy.name, step))
         present = assembly.instances.get(plugin.name)
         if present is None:
-            assembly.instances[plugin.name] = Instance(plugin, [policy.name], notes if not placed_any else [])
+            said = [*notes, *differs] if not placed_any else []
+            assembly.instances[plugin.name] = Instance(plugin, [policy.name], said)
             placed_any = True
             continue
         merged = merge(present.plugin, plugin)
@@ -177,7 +183,7 @@ def _step(
         if policy.name not in present.policies:
             present.policies.append(policy.name)
         if not placed_any:
-            present.notes += [note for note in notes if note not in present.notes]
+            present.notes += [note for note in (*notes, *differs) if note not in present.notes]
             placed_any = True
     if not placed_any:
         assembly.todos += [note for note in notes if note not in assembly.todos]
@@ -191,6 +197,9 @@ def _step(
         )
     if keep and step.phase == "request":
         assembly.ended |= any(plugin.name == "request-termination" for plugin in outcome.plugins)
+    if not unknown:
+        raised = canonical(policy.element) == "RaiseFault"
+        assembly.worded |= policy.enabled and (raised or "response.content" in outcome.variables)
     if not unknown and outcome.variables.get("target.copy.pathsuffix") == "false":
         assembly.fixed_path = True
     _record(policy, outcome, step, lost, kong, endpoint)
@@ -277,7 +286,7 @@ def _conditional(unknown: list[Conditional], outcome: Outcome, endpoint: Endpoin
     return text
 
 
-def _orders(order: list[tuple[str, str, Placed]], endpoint: Endpoint) -> None:
+def _orders(order: list[tuple[str, str, Placed]], endpoint: Endpoint, assembly: Assembly) -> None:
     """Pairs of policies that Kong runs the other way round."""
     requests = [item for item in order if item[2].phase == "request"]
     for index, (first, earlier, _) in enumerate(requests):
@@ -291,6 +300,9 @@ def _orders(order: list[tuple[str, str, Placed]], endpoint: Endpoint) -> None:
                 reason = (
                     f"Kong runs {second} ({later}) before {first} ({earlier}); the flow has it the other way"
                 )
+                instance, policy = assembly.instances.get(second), step.policy
+                if instance is not None and policy is not None:
+                    instance.notes.append(f"NOTE {policy.file}:{policy.node.line}: {later}: {reason}")
                 endpoint.note(
                     Row(
                         "order",

@@ -36,14 +36,8 @@ def draft_endpoint(bundle: Bundle, proxy: ProxyEndpoint, document: Draft) -> Non
         )
         fields = _fields(proxy, cell, len(cells) - index, name, bundle)
         route = RouteDraft(name, cell, fields, assembly)
-        if service is None and "request-termination" not in assembly.instances:
-            if assembly.incomplete:
-                place = cell.rule.node if cell.rule is not None else proxy.node
-                text = "no target is called, and what answers is not converted: 503 until somebody decides"
-                config: Config = {"status_code": 503, "message": f"{bundle.name} is not converted"}
-                _answer(assembly, config, f"TODO {at(place)}: {text}")
-            else:
-                _answer(assembly, {"status_code": 200})
+        if service is None:
+            _without_target(assembly, cell, proxy, name, bundle, document)
         elif service is not None and assembly.fixed_path and not assembly.ended:
             _transform(assembly, service.target.path)
         elif service is not None and cell.matcher.path is not None and not assembly.ended:
@@ -198,6 +192,40 @@ def _service(bundle: Bundle, cell: Cell, document: Draft) -> ServiceDraft | None
         )
     )
     return service
+
+
+def _without_target(
+    assembly: Assembly, cell: Cell, proxy: ProxyEndpoint, name: str, bundle: Bundle, document: Draft
+) -> None:
+    """The answer of a route that leads nowhere. Source: "Configuring routes" (null routes)."""
+    place = cell.rule.node if cell.rule is not None else proxy.node
+    present = assembly.instances.get("request-termination")
+    if present is None and assembly.incomplete:
+        text = "no target is called, and what answers is not converted: 503 until somebody decides"
+        config: Config = {"status_code": 503, "message": f"{bundle.name} is not converted"}
+        _answer(assembly, config, f"TODO {at(place)}: {text}")
+        return
+    if present is None:
+        _answer(assembly, {"status_code": 200})
+    if assembly.worded:
+        return
+    text = (
+        "no target is called: Apigee answers with the headers and the body of the request, Kong with neither"
+    )
+    assembly.instances["request-termination"].notes.append(f"TODO {at(place)}: {text}")
+    document.coverage.note(
+        Row(
+            "answer",
+            name,
+            "",
+            place,
+            "partial",
+            "no target is called",
+            (f"route {name}", "plugin request-termination"),
+            (text,),
+            proxy=bundle.name,
+        )
+    )
 
 
 def _answer(assembly: Assembly, config: Config, *notes: str) -> None:

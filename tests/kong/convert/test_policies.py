@@ -65,7 +65,12 @@ RULE = '<MatchRule action="{}"><SourceAddress mask="24">10.0.0.0</SourceAddress>
             '<CORS name="P"><AllowOrigins>https://a.test, https://b.test</AllowOrigins><MaxAge>60</MaxAge></CORS>',
             "partial",
             "cors",
-            {"origins": ["https://a.test", "https://b.test"], "max_age": 60, "credentials": False},
+            {
+                "origins": ["https://a.test", "https://b.test"],
+                "max_age": 60,
+                "credentials": False,
+                "allow_origin_absent": False,
+            },
         ),
         (
             '<CORS name="P"><AllowOrigins>{request.header.origin}</AllowOrigins></CORS>',
@@ -112,7 +117,12 @@ RULE = '<MatchRule action="{}"><SourceAddress mask="24">10.0.0.0</SourceAddress>
             "<TimeoutInSec>60</TimeoutInSec></ExpirySettings><UseAcceptHeader>true</UseAcceptHeader></ResponseCache>",
             "partial",
             "proxy-cache",
-            {"cache_ttl": 60, "vary_query_params": ["q"], "vary_headers": ["accept"]},
+            {
+                "cache_ttl": 60,
+                "vary_query_params": ["q"],
+                "vary_headers": ["accept"],
+                "response_code": [200, 201, 202, 203, 204, 205],
+            },
         ),
         (
             '<VerifyJWT name="P"><Algorithm>HS256</Algorithm><Source>request.header.x-jwt</Source></VerifyJWT>',
@@ -237,3 +247,35 @@ def test_every_policy_of_the_runtime_has_a_converter():
 
     own = {policy.tag for policy in all_policies() if policy.__module__.startswith("apiproxy_policies")}
     assert own - set(converters()) == set()
+
+
+def test_what_differs_although_it_was_converted_is_a_note_and_no_todo(tmp_path):
+    result = converted(simple(tmp_path, "p", SPIKE.format("5ps")))
+    assert "# NOTE apiproxy/policies/P.xml:1: P: Apigee spaces calls evenly over the second" in result.text
+    assert result.todos == 0
+    assert row(result, "P").lost == ()
+
+
+CACHE = (
+    '<ResponseCache name="P"><CacheKey>{}</CacheKey>{}<ExpirySettings><TimeoutInSec>9</TimeoutInSec>'
+    "</ExpirySettings></ResponseCache>"
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "more", "lost"),
+    [
+        ('<KeyFragment ref="request.uri"/>', "", []),
+        ('<KeyFragment ref="proxy.pathsuffix"/><KeyFragment ref="request.queryparam.q"/>', "", []),
+        ('<KeyFragment ref="request.queryparam.q"/>', "", ["the key holds no path"]),
+        ("<KeyFragment>all</KeyFragment>", "", ["the key holds no path"]),
+        (
+            '<KeyFragment ref="request.uri"/>',
+            "<ExcludeErrorResponse>false</ExcludeErrorResponse>",
+            ["<ExcludeErrorResponse> false"],
+        ),
+    ],
+)
+def test_a_cache_tells_where_its_key_cannot_be_the_same(tmp_path, key, more, lost):
+    _, _, told = become(tmp_path, CACHE.format(key, more))
+    assert [text.partition(":")[0] for text in told] == lost

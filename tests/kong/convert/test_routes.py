@@ -308,6 +308,45 @@ def test_a_route_without_target_answers_only_what_was_converted(tmp_path, xml, s
     assert ("503 until somebody decides" in result.text) is (status == 503)
 
 
+NULL = '<RouteRule name="none"/>'
+ECHOED = "Apigee answers with the headers and the body of the request, Kong with neither"
+ANSWER = (
+    '<AssignMessage name="A"><Set>{}<StatusCode>200</StatusCode></Set><AssignTo>response</AssignTo>'
+    "</AssignMessage>"
+)
+
+
+def test_a_route_without_target_tells_of_the_echo_that_kong_does_not_give(tmp_path):
+    result = converted(bundle(tmp_path / "plain", routes=NULL))
+    assert ECHOED in result.text
+    assert any(ECHOED in text for one in result.coverage.of_kind("answer") for text in one.lost)
+    assert "Everything has a home on Kong" not in result.text
+    worded = {"A": ANSWER.format('<Payload contentType="text/plain">hello</Payload>')}
+    told = converted(bundle(tmp_path / "told", policies=worded, response=steps("A"), routes=NULL))
+    assert ECHOED not in told.text
+
+
+def test_headers_for_a_route_without_target_are_set_on_its_answer(tmp_path):
+    headers = '<Header name="X-One">1</Header><Header name="X-Two">{request.header.origin}</Header>'
+    policies = {"A": f'<AssignMessage name="A"><Set><Headers>{headers}</Headers></Set></AssignMessage>'}
+    result = converted(bundle(tmp_path, policies=policies, request=steps("A"), routes=NULL))
+    (route,) = routes_of(result).values()
+    found = plugins_of(route)
+    assert found["response-transformer"]["replace"] == {"headers": ["X-One:1"]}
+    assert "request-transformer" not in found
+    assert "A: the Header X-Two from {request.header.origin}" in result.text
+
+
+def test_an_empty_body_keeps_its_type(tmp_path):
+    policies = {"A": ANSWER.format('<Payload contentType="application/json"/>')}
+    result = converted(bundle(tmp_path, policies=policies, response=steps("A"), routes=NULL))
+    (route,) = routes_of(result).values()
+    found = plugins_of(route)
+    assert found["request-termination"] == {"status_code": 200}
+    assert found["response-transformer"]["add"] == {"headers": ["Content-Type:application/json"]}
+    assert ECHOED not in result.text
+
+
 def test_names_are_of_characters_that_kong_takes_and_each_is_there_once(tmp_path):
     flows = "".join(flow("get it / now", f'proxy.pathsuffix MatchesPath "/{n}"') for n in "ab")
     result = converted(bundle(tmp_path, flows))

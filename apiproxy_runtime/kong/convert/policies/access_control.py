@@ -117,14 +117,14 @@ def cors(site: Attachment) -> Outcome:
     age = root.child_text("MaxAge", "1800")
     if age.isdigit():
         config["max_age"] = int(age)
+    config["allow_origin_absent"] = False
     config["preflight_continue"] = root.child_text("GeneratePreflightResponse", "true").lower() == "false"
     differences = [
         "Kong answers every preflight with 200 and the configured lists; Apigee leaves them out when the method or "
         "header is not allowed",
-        "headers are added on every response, and not only on those with an Origin",
     ]
     if len(origins) == 1 and origins[0] not in ("*", ".*"):
-        differences.append("with one plain origin Kong sends it whatever the request's Origin is")
+        differences.append("with one plain origin Kong sends it to whatever Origin asks")
     return Outcome(
         "partial",
         "cors with the same lists",

@@ -15,10 +15,15 @@ _HOP = frozenset(("host", "content-length", "transfer-encoding", "connection"))
 
 @dataclass
 class Edits:
-    """What the transformer will do, gathered in its own five kinds."""
+    """What the transformer will do, gathered in its own five kinds.
+
+    response  whether it is the answer that is edited
+    echoed    whether the answer is so because Apigee answers with the request itself, there being no target
+    """
 
     site: Attachment
     response: bool
+    echoed: bool = False
     kinds: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
     method: str | None = None
@@ -51,7 +56,8 @@ def assign_message(site: Attachment) -> Outcome:
     name = target.text.strip() if target is not None else ""
     creates = target is not None and target.attributes.get("createNew", "").lower() == "true"
     live = "response" if site.phase in ("response", "client") else "request"
-    edits = Edits(site, live == "response")
+    echoed = site.answers and live == "request"
+    edits = Edits(site, live == "response" or echoed, echoed)
     for node in root.children:
         _edit(node, edits, name, live, creates)
     if creates and name in ("", "request", "response", "message") and not (edits.response and site.answers):
@@ -104,6 +110,8 @@ def _part(child: Node, edits: Edits) -> None:
     match child.tag:
         case "Headers" | "QueryParams" | "IgnoreUnresolvedVariables" | "AssignTo":
             return
+        case "Verb" | "Path" if edits.echoed:
+            return
         case "Verb" if not edits.response:
             verb = static(child.text.strip(), edits.site)
             if verb:
@@ -127,15 +135,22 @@ def _answers(child: Node, edits: Edits) -> bool:
     known = static(content, edits.site)
     if child.tag == "StatusCode" and known and known.isdigit() and 100 <= int(known) <= 599:
         edits.answer["status_code"] = int(known)
-    elif child.tag == "Payload" and known:
-        edits.answer["body"] = known
-        edits.answer["content_type"] = child.attributes.get("contentType") or "text/plain"
+    elif child.tag == "Payload" and known is not None:
+        kind = child.attributes.get("contentType", "")
+        edits.variables["response.content"] = known
+        if known:
+            edits.answer |= {"body": known, "content_type": kind or "text/plain"}
+        elif kind:
+            edits.add("replace", "headers", f"Content-Type:{kind}")
+            edits.add("add", "headers", f"Content-Type:{kind}")
     elif child.tag != "ReasonPhrase":
         return False
     return True
 
 
 def _remove(node: Node, edits: Edits) -> None:
+    if edits.echoed:
+        return  # Kong's answer has nothing of the request anyway
     for group, tag, place in _NAMED:
         holder = node.child(group)
         if holder is None or (edits.response and place == "querystring"):
@@ -177,6 +192,8 @@ def _variable(node: Node, edits: Edits) -> None:
         edits.variables[name] = known
         if name == "target.copy.pathsuffix" and known.lower() == "false" and not edits.response:
             edits.variables[name] = "false"
+        elif edits.echoed:
+            return
         elif name in ("target.url", "target.copy.pathsuffix", "target.copy.queryparams"):
             edits.lost.append(f"{name} set to {known}: make it the service's url, or write a plugin")
     else:
@@ -198,9 +215,6 @@ def _outcome(edits: Edits, site: Attachment) -> Outcome:
         plugins = (Plugin("request-termination", {"status_code": 200, **edits.answer}), *plugins)
     lost = tuple(dict.fromkeys(edits.lost))
     verdict: Verdict = "partial" if plugins and lost else "manual" if lost else "exact"
-    differences: tuple[str, ...] = ()
-    if any(key.startswith(("remove", "replace", "add", "append")) for key in config):
-        differences = (f"{plugin} runs after authentication and rate limits, wherever the step stood",)
     reason = {
         "exact": "all edits are known when converting"
         if plugins
@@ -209,7 +223,7 @@ def _outcome(edits: Edits, site: Attachment) -> Outcome:
         "manual": "Kong has no plugin for: " + "; ".join(lost[:3]),
         "drop": "",
     }[verdict]
-    return Outcome(verdict, reason, plugins, lost, differences, variables=edits.variables)
+    return Outcome(verdict, reason, plugins, lost, variables=edits.variables)
 
 
 CONVERTERS = {"AssignMessage": assign_message, "HTTPModifier": assign_message}

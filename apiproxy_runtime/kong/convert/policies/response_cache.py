@@ -5,6 +5,9 @@ from __future__ import annotations
 from apiproxy_runtime.kong.convert.outcome import Attachment, Config, Outcome, Plugin
 from apiproxy_runtime.kong.convert.templates import header_of
 
+#: What Apigee keeps without `<ExcludeErrorResponse>`. Source: "ResponseCache policy".
+_SUCCESSES = range(200, 206)
+
 
 def response_cache(site: Attachment) -> Outcome:
     """Stands in the request and in the response flow on Apigee, once on Kong."""
@@ -12,7 +15,14 @@ def response_cache(site: Attachment) -> Outcome:
         return Outcome("partial", "proxy-cache stores the answer by itself")
     root = site.policy.node
     lost: list[str] = []
-    config: Config = {"strategy": "memory", "request_method": ["GET", "HEAD"], "response_code": [200]}
+    errors = root.child_text("ExcludeErrorResponse", "").lower() == "false"
+    config: Config = {
+        "strategy": "memory",
+        "request_method": ["GET", "HEAD"],
+        "response_code": list(_SUCCESSES),
+    }
+    if errors:
+        lost.append("<ExcludeErrorResponse> false: list the statuses that Kong may keep")
     config["content_type"] = [
         "application/json",
         "application/json; charset=utf-8",
@@ -31,7 +41,7 @@ def response_cache(site: Attachment) -> Outcome:
     config["cache_ttl"] = int(seconds) if seconds.isdigit() and int(seconds) > 0 else 300
     if not seconds.isdigit():
         lost.append("how long an entry lives is only known at run time; 300 seconds are written")
-    headers, parameters = [], []
+    headers, parameters, of_path = [], [], False
     key = root.child("CacheKey")
     for fragment in key.all("KeyFragment") if key is not None else ():
         ref = fragment.attributes.get("ref", "").strip()
@@ -40,8 +50,14 @@ def response_cache(site: Attachment) -> Outcome:
             headers.append(header)
         elif ref.startswith("request.queryparam.") and ref.count(".") == 2 and ref[-1] != ".":
             parameters.append(ref.rpartition(".")[2])
-        elif ref and ref not in ("request.uri", "proxy.pathsuffix", "request.path", "request.querystring"):
+        elif ref in ("request.uri", "proxy.pathsuffix", "request.path", "request.querystring"):
+            of_path |= ref != "request.querystring"
+        elif ref:
             lost.append(f"the key fragment {ref}: Kong's key is made of path, query, headers and consumer")
+    if not of_path:
+        lost.append(
+            "the key holds no path: Kong's always holds method and path, and keeps an answer for each"
+        )
     if root.child_text("UseAcceptHeader", "").lower() == "true":
         headers.append("accept")
     if headers:
@@ -59,9 +75,9 @@ def response_cache(site: Attachment) -> Outcome:
         (Plugin("proxy-cache", config),),
         tuple(lost),
         (
-            "Kong caches GET and HEAD with status 200 and the content types listed; Apigee any response",
+            "Kong caches GET and HEAD with the content types listed; Apigee the answers to all methods and of all types",
             "Kong's lookup comes after authentication and rate limits",
-            "Kong's key holds the path, the query and the consumer, whatever the policy's key is",
+            "Kong's key holds method, path, query and consumer, whatever the policy's key is",
         ),
         (
             "the same call twice",
