@@ -20,7 +20,8 @@ of one's own each rule says why (`reason`) and until when (`expires`):
 
 Under `known`, a pack has rules of another sort: they tell why something differs that no configuration can change, and it
 counts as different all the same. These may be about `open-door`; `paths: rewritten` limits them to requests whose path
-is not in the form that the new side looks at.
+is not in the form that the new side looks at. `echoed: true` limits a pack's rule to headers of answers that the request
+had with the same value.
 """
 
 from __future__ import annotations
@@ -30,12 +31,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import regex
 import yaml
 
 from apiproxy_runtime.rehearsal.difference import FACES, KINDS, Difference
+from apiproxy_runtime.rehearsal.exchange import HeaderPairs
 
 #: What no rule, pack or noise may hide.
 NEVER = frozenset(("open-door",))
@@ -54,6 +56,7 @@ _MEMBERS = (
     "request",
     "when",
     "paths",
+    "echoed",
 )
 _WHEN = ("error", "success", "")
 
@@ -62,12 +65,28 @@ class BadRules(ValueError):
     """A rules file that cannot be used; the text names the rule, what is wrong, and the cure."""
 
 
+class Facts(NamedTuple):
+    """What rules ask of a case.
+
+    request    method and path
+    when       `error` or `success` where both sides answer so, else empty
+    sent       the request's headers
+    rewritten  whether Kong changes the path before it looks for a route
+    """
+
+    request: str
+    when: str = ""
+    sent: HeaderPairs = ()
+    rewritten: bool = False
+
+
 @dataclass(slots=True)
 class Rule:
     """One rule.
 
     when       limits it to cases that both sides answer with an error (400 and above), or below
     rewritten  limits it to requests whose path Kong changes before it looks for a route
+    echoed     limits it to headers that the old answer has from the request
     """
 
     id: str
@@ -84,20 +103,26 @@ class Rule:
     request: regex.Pattern[str] | None
     when: str
     rewritten: bool = False
+    echoed: bool = False
     used: int = field(default=0, compare=False)
 
-    def covers(self, difference: Difference, request: str, when: str) -> bool:
-        """Whether it makes the difference expected; `request` is method and path of the case."""
+    def covers(self, difference: Difference, case: Facts) -> bool:
+        """Whether it is about the difference, in this case."""
         if self.kinds and difference.kind not in self.kinds:
             return False
         if self.faces and difference.face not in self.faces:
             return False
-        if self.when and self.when != when:
+        if (self.when and self.when != case.when) or (self.rewritten and not case.rewritten):
+            return False
+        if self.echoed and not any(
+            difference.path == f"header.{name.lower()}" and difference.before == value
+            for name, value in case.sent
+        ):
             return False
         return (
             _fits(self.path, difference.place)
             and _fits(self.about, difference.about)
-            and _fits(self.request, request)
+            and _fits(self.request, case.request)
             and _fits(self.before, difference.before)
             and _fits(self.after, difference.after)
         )
@@ -197,8 +222,8 @@ def _rule(entry: dict[str, Any], own: bool, explains: bool) -> Rule:
     when = str(entry.get("when") or "")
     if when not in _WHEN:
         raise ValueError("when must be error or success")
-    if "paths" in entry and not explains:
-        raise ValueError("paths is for what a pack knows: give a pattern for request")
+    if own and ("paths" in entry or "echoed" in entry):
+        raise ValueError("paths and echoed are for rule packs: give patterns for request, before or after")
     return Rule(
         id=str(entry["id"]),
         reason=" ".join(str(entry["reason"]).split()),
@@ -214,6 +239,7 @@ def _rule(entry: dict[str, Any], own: bool, explains: bool) -> Rule:
         request=_glob(entry.get("request")),
         when=when,
         rewritten=entry.get("paths") == "rewritten",
+        echoed=entry.get("echoed") is True,
     )
 
 

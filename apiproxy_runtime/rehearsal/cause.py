@@ -24,13 +24,21 @@ def cause_of(difference: Difference, trace: Trace | None, call: int) -> str:
         maker = next((touch for touch in touches if touch.what == "call" and touch.before_call == call), None)
         if maker is not None:
             return _named(maker)
-        if difference.path == "call":
-            return trace.route
+        if is_of_address(difference.path):
+            return _last(touches, ("target",)) or trace.route
         touches = [touch for touch in touches if touch.before_call <= call]
     cause = _last(touches, _wanted(difference))
-    if cause or difference.face != "upstream":
+    if cause or difference.face == "upstream" or trace.route:
         return cause
-    return trace.route if is_of_address(difference.path) else ""
+    # a bundle without target answers with the request
+    return _last(touches, _of_request(difference.path))
+
+
+def raised(cause: str, trace: Trace | None) -> bool:
+    """Whether a step did its work by a fault."""
+    return trace is not None and any(
+        touch.what == "fault" and _named(touch) == cause for touch in trace.touches
+    )
 
 
 def is_step(cause: str) -> bool:
@@ -46,14 +54,18 @@ def is_of_address(path: str) -> bool:
 def _wanted(difference: Difference) -> tuple[str, ...]:
     path = difference.path
     if difference.face == "upstream":
-        if path.startswith("header."):
-            return (f"request.{path}",)
-        return ("request.body",) if path.startswith("body") else ("request.start",)
+        return _of_request(path)
     if path.startswith("header."):
         return (f"response.{path}", f"error.{path}", "response.*", "error.*", "fault")
     if path.startswith("body"):
         return ("response.body", "error.body", "response.*", "error.*", "fault")
     return ("response.start", "error.start", "response.*", "error.*", "fault")
+
+
+def _of_request(path: str) -> tuple[str, ...]:
+    if path.startswith("header."):
+        return (f"request.{path}",)
+    return ("request.body",) if path.startswith("body") else ("request.start",)
 
 
 def _last(touches: list[Touch], wanted: tuple[str, ...]) -> str:

@@ -74,6 +74,7 @@ class Difference:
     known   what explains an unexpected one: `pack:ID`; empty for nothing
     call, call_after  number of the upstream call among those of the old and of the new side, -1 where there is none
     cause_before, cause_after  steps that made the value on each side
+    raised  whether the old side's step did it by a fault
     """
 
     face: Face
@@ -89,6 +90,7 @@ class Difference:
     call_after: int = -1
     cause_before: str = ""
     cause_after: str = ""
+    raised: bool = False
 
     @property
     def expected(self) -> bool:

@@ -8,9 +8,9 @@ from datetime import date
 from typing import Literal
 
 from apiproxy_runtime.kong.path import escape, normalise
-from apiproxy_runtime.rehearsal.acceptance import NEVER, Pack, Rule
+from apiproxy_runtime.rehearsal.acceptance import NEVER, Facts, Pack, Rule
 from apiproxy_runtime.rehearsal.aliases import Aliases
-from apiproxy_runtime.rehearsal.cause import cause_of, is_of_address, is_step
+from apiproxy_runtime.rehearsal.cause import cause_of, is_of_address, is_step, raised
 from apiproxy_runtime.rehearsal.compare.outcomes import compare_outcomes
 from apiproxy_runtime.rehearsal.difference import Difference, Severity
 from apiproxy_runtime.rehearsal.exchange import Exchange
@@ -70,40 +70,40 @@ class Judge:
             self.aliases.learn(before.response, after.response)
         if not found:
             return IDENTICAL
-        request = f"{case.request.method} {case.request.path}"
-        when = _when(before, after)
-        judged = _carried([self._judged(difference, request, when, before, after) for difference in found])
+        asked = case.request
+        request = f"{asked.method} {asked.path}"
+        facts = Facts(request, _when(before, after), asked.headers, is_rewritten(asked.path))
+        judged = _carried([self._judged(difference, facts, before, after) for difference in found])
         if self._known:
-            rewritten = is_rewritten(case.request.path)
-            judged = [replace(d, known=self._why(d, request, when, rewritten)) for d in judged]
+            judged = [replace(difference, known=self._why(difference, facts)) for difference in judged]
         worst = max((d.severity for d in judged if not d.rule), default=Severity.info)
         if worst is Severity.critical:
             return Judgement("critical", tuple(judged))
         return Judgement("different" if worst else "expected", tuple(judged))
 
-    def _why(self, difference: Difference, request: str, when: str, rewritten: bool) -> str:
+    def _why(self, difference: Difference, facts: Facts) -> str:
         """The rule that tells why a difference is there; empty for none, and for one that is expected."""
         for pack, rule in self._known if not difference.rule else ():
-            if (rewritten or not rule.rewritten) and rule.covers(difference, request, when):
+            if rule.covers(difference, facts):
                 return f"{pack}:{rule.id}"
         return ""
 
-    def _judged(
-        self, difference: Difference, request: str, when: str, before: Outcome, after: Outcome
-    ) -> Difference:
-        rule = "" if difference.kind in NEVER else self._rule(difference, request, when)
+    def _judged(self, difference: Difference, facts: Facts, before: Outcome, after: Outcome) -> Difference:
+        rule = "" if difference.kind in NEVER else self._rule(difference, facts)
         severity = Severity.info if rule else difference.severity
         if difference.face == "effect":
             return replace(difference, rule=rule, severity=severity)
+        cause = cause_of(difference, before.trace, difference.call)
         return replace(
             difference,
             rule=rule,
             severity=severity,
-            cause_before=cause_of(difference, before.trace, difference.call),
+            cause_before=cause,
+            raised=bool(cause) and raised(cause, before.trace),
             cause_after=cause_of(difference, after.trace, difference.call_after),
         )
 
-    def _rule(self, difference: Difference, request: str, when: str) -> str:
+    def _rule(self, difference: Difference, facts: Facts) -> str:
         if (
             self.aliases
             and difference.before
@@ -114,7 +114,7 @@ class Judge:
         if noise:
             return noise
         for pack, rule in self._rules:
-            if rule.covers(difference, request, when):
+            if rule.covers(difference, facts):
                 rule.used += 1
                 return f"{pack}:{rule.id}"
         return ""
@@ -122,10 +122,7 @@ class Judge:
 
 def _carried(judged: list[Difference]) -> list[Difference]:
     """The differences; what no step made of an answer comes from the target, so that another call explains it."""
-    moved = next(
-        (d for d in judged if d.face == "upstream" and not d.rule and is_of_address(d.path) and _of_route(d)),
-        None,
-    )
+    moved = next((difference for difference in judged if _is_moved(difference)), None)
     if moved is None:
         return judged
     return [
@@ -136,8 +133,12 @@ def _carried(judged: list[Difference]) -> list[Difference]:
     ]
 
 
-def _of_route(difference: Difference) -> bool:
-    return not (is_step(difference.cause_before) or is_step(difference.cause_after))
+def _is_moved(difference: Difference) -> bool:
+    """Whether a call went elsewhere; one that is missing is a target's only where no step made it."""
+    if difference.face != "upstream" or difference.rule or not is_of_address(difference.path):
+        return False
+    by_step = is_step(difference.cause_before) or is_step(difference.cause_after)
+    return difference.path != "call" or not by_step
 
 
 def is_rewritten(path: str) -> bool:

@@ -89,6 +89,9 @@ class TransactionObserver:
         self.error: _Seen | None = None
         self.calls = 0
         self.failed: Step | None = None
+        #: the step that ran last, as long as nothing was called since
+        self.last: Step | None = None
+        self.address: str | None = None
         self.flow: tuple[tuple[str, str], str] = (("", ""), "")
         self.endpoint = f"{ctx.deployment.proxy}/{ctx.endpoint_name}"
 
@@ -124,8 +127,8 @@ class TransactionObserver:
         if not self.watch.explains:
             return
         self.calls = self.watch.calls_made()
-        if self.response is None and ctx.response is not None:
-            self.response = _Seen(ctx.response)
+        self._answered(ctx)
+        self.address = ctx.target.url if ctx.target is not None else None
 
     def step_ends(self, ctx: MessageContext, step: Step, fault: Fault | None) -> None:
         self.watch.step = None
@@ -139,6 +142,9 @@ class TransactionObserver:
             place = f"{step.file}:{step.line}" if step.file else ""
             for number in range(self.calls, self.watch.calls_made()):
                 self.trace.touches.append(Touch("call", step.policy, place, number))
+        self.last = step if fault is None else None
+        if ctx.target is not None and ctx.target.url != self.address:
+            self._touch("target", step)
         request = ctx.request
         if self.request is None or self._differs(self.request, request):
             self._touched("request", self.request, request, step)
@@ -151,6 +157,18 @@ class TransactionObserver:
         if error is not None and (self.error is None or self._differs(self.error, error)):
             self._touched("error", self.error, error, step)
             self.error = _Seen(error)
+
+    def _answered(self, ctx: MessageContext) -> None:
+        """A response that is there although nothing was called and no target left out: the step before gave it."""
+        if self.response is not None or ctx.response is None:
+            return
+        if self.last is not None:
+            self._touch("response.*", self.last)
+        self.response = _Seen(ctx.response)
+
+    def _touch(self, what: str, step: Step) -> None:
+        place = f"{step.file}:{step.line}" if step.file else ""
+        self.trace.touches.append(Touch(what, step.policy, place, self.watch.calls_made()))
 
     @staticmethod
     def _differs(seen: _Seen, message: Message) -> bool:
@@ -178,6 +196,7 @@ class TransactionObserver:
 
     def route_chosen(self, ctx: MessageContext, route: Route) -> None:
         self.watch.passes(("route", (self.endpoint, route.name), "run"))
+        self.last = None
         if route.target is not None:
             rule = self.watch.kind == "bundle"
             what = f"route rule {route.name}" if rule else f"service {route.target.name}"
@@ -207,14 +226,16 @@ class TransactionObserver:
         """What scripts print is no effect."""
 
     def call_begins(self, ctx: MessageContext, call: Call) -> None:
-        """The stubs see the calls themselves."""
+        if call.purpose == "target":
+            self.last = None
 
     def call_ends(self, ctx: MessageContext, call: Call, response: Message) -> None:
         if self.watch.explains and call.purpose == "target" and response.stream is None:
             self.response = _Seen(response)
 
     def transaction_ends(self, ctx: MessageContext) -> None:
-        """The side asks for the trace itself."""
+        if self.watch.explains:
+            self._answered(ctx)
 
     def inner(self, ctx: MessageContext) -> TransactionObserver:
         return TransactionObserver(self.watch, ctx)

@@ -24,7 +24,7 @@ class Effect(NamedTuple):
 
 
 class Touch(NamedTuple):
-    """A step that changed something: `request.header.x-id`, `response.body`, `error.status`, `fault`."""
+    """A step that changed something: `request.header.x-id`, `response.body`, `error.status`, `target`, `fault`."""
 
     what: str
     step: str

@@ -1,4 +1,4 @@
-"""What a kong.yml says of itself: the TODO comments that `apiproxy convert` leaves, as the reason of a difference.
+"""What a kong.yml says of itself: the comments that `apiproxy convert` leaves, as the reason of a difference.
 
 A comment is a reason for what its own policy, route rule or target made, and for nothing else: one that names a header
 or the body explains no other part of the message.
@@ -13,14 +13,18 @@ from itertools import chain
 
 from apiproxy_runtime.rehearsal.cause import is_of_address
 
-_SAID = re.compile(r"# TODO (?P<file>.+?:\d+|\S+): (?P<text>.+)")
+_SAID = re.compile(r"# (?:TODO|NOTE) (?P<file>.+?:\d+|\S+): (?P<text>.+)")
 _ENTITY = re.compile(r"- name: .+")
 _TAG = re.compile(r"""- ["']?apigee-policy:(?P<policy>.+?)["']?""")
 _MADE_BY_US = re.compile(r"""- ["']?apigee-proxy:.+""")
 _FAULT_RULE = re.compile(r"the fault rule .+? runs (?P<policies>.+?): ")
 _ROUTE_RULE = re.compile(r"the route rule (?P<name>.+?) applies if ")
 _CAUSE = re.compile(r"(?P<kind>route rule |service )?(?P<name>[^()]+?)(?: \(.*:(?P<line>\d+)\))?")
-_PART = re.compile(r"the (?:(?P<header>Header|header) (?P<name>[^\s,]+)|(?P<body>body)\b)")
+_PART = re.compile(
+    r"the (?:(?:Header|header) (?P<header>[^\s,]+)|QueryParam (?P<parameter>[^\s,]+)|(?P<body>body)\b)"
+)
+#: Remarks that are told of one difference.
+MOST = 3
 _AGAIN = "as above"
 #: What a target's comment is about: where its calls go, or a header of them.
 _OF_TARGETS = (
@@ -56,18 +60,21 @@ class Remarks:
     of_rule: dict[str, str] = field(default_factory=dict)
     above: dict[int, Entity] = field(default_factory=dict)
 
-    def reason(self, path: str, kind: str, cause_before: str, cause_after: str) -> str:
+    def reason(
+        self, path: str, kind: str, cause_before: str, cause_after: str, *, raised: bool = False
+    ) -> str:
         """Why the old side's step has no equal, or what the new side's plugin stands for; empty for unknown.
 
-        `path` and `kind` are those of the difference.
+        `path` and `kind` are those of the difference; `raised` says that the old side's step raised a fault.
         """
         old, new = _CAUSE.fullmatch(cause_before), _CAUSE.fullmatch(cause_after)
         entity = self.above.get(int(new["line"] or 0)) if new is not None else None
         if old is not None:
             if old["kind"] == "route rule " and old["name"] in self.of_rule:
                 return self.of_rule[old["name"]]
-            if kind not in _EXTRA or self._is_about(old["name"], entity):
-                told = _fitting(self.of_policy.get(old["name"], ()), path)
+            plugin = entity if new is not None and not new["kind"] else None
+            if kind not in _EXTRA or self._is_about(old["name"], plugin):
+                told = _fitting(self.of_policy.get(old["name"], ()), path, raised=raised)
                 if told:
                     return told
         if new is None or entity is None:
@@ -84,19 +91,30 @@ class Remarks:
         return not any(policy in one.policies for one in self.above.values())
 
 
-def _fitting(texts: Iterable[str], path: str) -> str:
-    """The remark about this part of the message, else the first about the whole of it."""
-    whole = ""
+def _fitting(texts: Iterable[str], path: str, *, raised: bool = False) -> str:
+    """The remark about this part of the message, else those about the whole of it.
+
+    `raised` says that the step failed: it may have failed on what any of its remarks is about.
+    """
+    whole, parts = [], []
     for text in texts:
         part = _PART.match(text)
         if part is None:
-            whole = whole or text
-        elif part["body"]:
-            if path.startswith("body") or path == "header.content-type":
-                return text
-        elif path == f"header.{part['name'].lower()}":
+            whole.append(text)
+        elif _is_of(part, path):
             return text
-    return whole
+        else:
+            parts.append(text)
+    told = whole or (parts if raised else [])
+    return "; or: ".join(dict.fromkeys(told[:MOST]))
+
+
+def _is_of(part: re.Match[str], path: str) -> bool:
+    if part["body"]:
+        return path.startswith("body") or path == "header.content-type"
+    if part["parameter"]:
+        return path == f"url.query.{part['parameter']}"
+    return path == f"header.{part['header'].lower()}"
 
 
 def _of_target(text: str, path: str) -> bool:

@@ -48,6 +48,7 @@ class Group:
     last_case: int = -1
     examples: list[Example] = field(default_factory=list)
     known: dict[str, int] = field(default_factory=dict)
+    raised: int = 0
 
     @property
     def explained_by(self) -> str:
@@ -100,6 +101,7 @@ class Tally:
             cause_before,
             cause_after,
             known,
+            raised,
         ) in found:
             key = GroupKey(face, about, place, kind, rule, cause_before, cause_after)
             group = self.groups.get(key)
@@ -110,6 +112,7 @@ class Tally:
                 if group is None:
                     group = self.groups[key] = Group(key, Severity(severity), len(self.groups))
             group.times += 1
+            group.raised += raised
             if known:
                 group.known[known] = group.known.get(known, 0) + 1
             if group.last_case != number:
@@ -140,5 +143,5 @@ def flat(difference: Difference) -> list[Any]:
     d = difference
     return [
         d.face, d.about, d.place, d.path, d.kind, d.before, d.after, int(d.severity), d.rule, d.cause_before, d.cause_after,
-        d.known,
+        d.known, d.raised,
     ]  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from apiproxy_runtime.rehearsal.acceptance import BadRules, Rule, pack_names, read_pack, read_rules
+from apiproxy_runtime.rehearsal.acceptance import BadRules, Facts, Rule, pack_names, read_pack, read_rules
 from apiproxy_runtime.rehearsal.difference import Difference, Severity
 from apiproxy_runtime.rehearsal.noise import Noise, alike
 from tests.house import show, steps
@@ -146,7 +146,7 @@ def test_the_kong_pack_covers_what_kong_is_known_for(
     assert face in ("answer", "upstream")
     difference = Difference(face, "", path, kind, before, after, Severity.minor)
     pack = read_pack("apigee-to-kong")
-    assert [each.id for each in pack.rules if each.covers(difference, "GET /", when)][:1] == (
+    assert [each.id for each in pack.rules if each.covers(difference, Facts("GET /", when))][:1] == (
         [rule] if rule else []
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -33,19 +34,21 @@ def report(tmp_path: Path) -> dict[str, Any]:
     return move(tmp_path)
 
 
-def move(folder: Path, edit: str = "") -> dict[str, Any]:
+def move(
+    folder: Path, edit: str = "", *, files: Mapping[str, str] = FILES, calls: Sequence[str] = CALLS
+) -> dict[str, Any]:
     """Convert the bundle, change the kong.yml if wanted, and rehearse; each form of the report by its name."""
-    bundle = write_bundle(folder, "plain", FILES)
+    bundle = write_bundle(folder, "plain", files)
     made = folder / "kong.yml"
     assert main(["convert", "--to", "kong", str(bundle), "-o", str(made)]) == 0
     if edit:
         made.write_text(made.read_text().replace("    routes:\n", edit + "    routes:\n", 1))
-    calls = folder / "calls.sh"
-    calls.write_text("".join(f'curl "{call.replace("$BASE", "http://api.test")}"\n' for call in CALLS))
+    traffic = folder / "calls.sh"
+    traffic.write_text("".join(f'curl "{call.replace("$BASE", "http://api.test")}"\n' for call in calls))
     forms = {"text": "r.txt", "json": "r.json", "junit": "r.xml", "markdown": "r.md", "html": "r.html"}
     options = [word for form, name in forms.items() for word in ("--format", form, "-o", str(folder / name))]
     sides = ["--before", str(bundle), "--after", str(made)]
-    assert main(["rehearse", "--traffic", str(calls), *sides, *options]) == 1
+    assert main(["rehearse", "--traffic", str(traffic), *sides, *options]) == 1
     told: dict[str, Any] = {form: (folder / name).read_text() for form, name in forms.items()}
     told["json"] = json.loads(told["json"])
     return told
@@ -132,3 +135,40 @@ def test_moves_of_which_nobody_knows_anything_are_not_called_unexplained(tmp_pat
         == 1
     )
     assert json.loads(file.read_text())["explained"] is None
+
+
+JUMP = """<AssignMessage name="Jump"><AssignVariable><Name>target.url</Name><Template>http://far.test/{request.verb}</Template>
+</AssignVariable></AssignMessage>"""
+STRICT = """<AssignMessage name="Strict"><Set><Headers><Header name="X-A">{nowhere.to.find}</Header></Headers></Set>
+<IgnoreUnresolvedVariables>false</IgnoreUnresolvedVariables></AssignMessage>"""
+CACHE = """<ResponseCache name="Keep"><CacheKey><KeyFragment>one</KeyFragment></CacheKey><ExpirySettings>
+<TimeoutInSec>60</TimeoutInSec></ExpirySettings></ResponseCache>"""
+
+
+@pytest.mark.parametrize(
+    ("name", "xml", "where", "place", "reason"),
+    [
+        ("Jump", JUMP, "target", "url.origin", "target.url"),
+        ("Strict", STRICT, "request", "status", "the Header X-A from {nowhere.to.find}"),
+        ("Keep", CACHE, "both", "call", "the key holds no path"),
+    ],
+)
+def test_the_step_behind_a_difference_is_found(
+    name: str, xml: str, where: str, place: str, reason: str, tmp_path: Path
+) -> None:
+    """It set the address, it failed, or it answered from a cache."""
+    response = steps(name) if where == "both" else ""
+    files = {
+        "proxies/default.xml": proxy(
+            "/t", request="" if where == "target" else steps(name), response=response
+        ),
+        "targets/default.xml": target(
+            "http://up.test/back", request=steps(name) if where == "target" else ""
+        ),
+        f"policies/{name}.xml": xml,
+    }
+    report = move(tmp_path, files=files, calls=["$BASE/t/a", "$BASE/t/b"])
+    group = next(one for one in report["json"]["differences"] if not one["rule"] and one["place"] == place)
+    assert group["cause_before"].startswith(f"{name} (apiproxy/policies/{name}.xml:1)")
+    assert reason in group["reason"]
+    assert report["json"]["explained"]["unexplained"] == 0

@@ -33,7 +33,8 @@ def written(run: Rehearsal, form: str) -> str:
 async def test_the_summary_names_the_verdict_the_cause_and_the_values(tmp_path: Path) -> None:
     text = written(await rehearsed(tmp_path, WORSE), "text")
     assert text.endswith("Do not move yet: the new side lets in what the old side refuses.\n")
-    assert "CRITICAL  Q (apiproxy/policies/Q.xml:1) before, no step after\n" in text
+    cached = "RC-Items (apiproxy/policies/RC-Items.xml:1) after"
+    assert f"CRITICAL  Q (apiproxy/policies/Q.xml:1) before, {cached}\n" in text
     assert "  answer: status: refused before, allowed after, in 8 cases (crowd37, crowd38, crowd39)\n" in text
     assert "    before: 429\n    after:  200\n" in text
     assert "AM-Target (apiproxy/policies/AM-Target.xml:1) before, no step after" in text

@@ -61,7 +61,7 @@ def _data(run: Rehearsal, numbers: dict[GroupKey, int], out: TextIO) -> None:
     for case in run.journal.cases() if run.journal is not None else ():
         groups = {
             numbers.get(GroupKey(face, about, place, kind, rule, old, new), -1)
-            for face, about, place, _, kind, _, _, _, rule, old, new, _ in case.found
+            for face, about, place, _, kind, _, _, _, rule, old, new, *_ in case.found
         }
         line = [
             case.id,

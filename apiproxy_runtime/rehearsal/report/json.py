@@ -50,7 +50,7 @@ def write(run: Rehearsal, out: TextIO) -> None:
                     "causeAfter": new_cause,
                     "known": known,
                 }
-                for face, about, _, path, kind, before, after, severity, rule, old_cause, new_cause, known in case.found
+                for face, about, _, path, kind, before, after, severity, rule, old_cause, new_cause, known, _ in case.found
             ],
         }
         if case.name:

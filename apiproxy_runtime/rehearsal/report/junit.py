@@ -62,7 +62,7 @@ def _case(case: CaseLine, run: Rehearsal, out: TextIO) -> None:
 
 def _why(run: Rehearsal, found: list[Any]) -> str:
     """Why it differs, as far as anything can tell."""
-    face, about, place, _, kind, _, _, _, rule, cause_before, cause_after, _ = found
+    face, about, place, _, kind, _, _, _, rule, cause_before, cause_after, *_ = found
     group = run.tally.groups.get(GroupKey(face, about, place, kind, rule, cause_before, cause_after))
     if group is None or not run.explains:
         return ""

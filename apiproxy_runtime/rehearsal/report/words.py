@@ -67,7 +67,9 @@ def reason(run: Rehearsal, group: Group) -> str:
     key = group.key
     if group.explained_by:
         return rule_words(run, group.explained_by)
-    told = run.remarks.reason(key.place, key.kind, key.cause_before, key.cause_after)
+    told = run.remarks.reason(
+        key.place, key.kind, key.cause_before, key.cause_after, raised=group.raised == group.times
+    )
     return f"the new side says: {told}" if told else ""
 
 
