@@ -96,9 +96,12 @@ def _start_proxy(command: list[str]) -> subprocess.Popen[str]:
 
     def pass_on() -> None:
         assert process.stdout is not None
+        told = False
         for line in process.stdout:
             print(line, end="", flush=True)
-            if line.startswith("Ready: "):
+            # with several workers each of them says so
+            if line.startswith("Ready: ") and not told:
+                told = True
                 _tell(line.split()[1])
 
     threading.Thread(target=pass_on, daemon=True).start()

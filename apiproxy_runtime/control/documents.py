@@ -220,7 +220,8 @@ def with_inherited(own: Documents, organization: Documents) -> Documents:
     mask = own.get("debugmask", "debugmask") or {}
     for document in organization.all("maskconfigs"):
         for edge, field in _MASK_FIELDS.items():
-            mask[field] = [*_listed(mask.get(field)), *_listed(document.get(edge))]
+            if (joined := _joined(mask.get(field), document.get(edge))) is not None:
+                mask[field] = joined
         spaces = document.get("namespaces")
         if isinstance(spaces, dict):
             mask["namespaces"] = {**spaces, **(mask.get("namespaces") or {})}
@@ -229,8 +230,14 @@ def with_inherited(own: Documents, organization: Documents) -> Documents:
     return whole
 
 
-def _listed(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
+def _joined(one: object, other: object) -> object:
+    """Both lists, of which either may be a text; what is neither stays, so that whoever reads it complains."""
+    first, second = (
+        item.replace(",", " ").split() if isinstance(item, str) else item for item in (one, other)
+    )
+    if isinstance(first, list) and isinstance(second, list):
+        return [*first, *second]
+    return first if second is None or not isinstance(first, list | None) else second
 
 
 # ---- to the types that policies are compiled with

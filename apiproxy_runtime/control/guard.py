@@ -67,6 +67,8 @@ def guard(token: str, names: Iterable[str]) -> Middleware:
             return refusal(error).answer()
         except StoreError as error:
             return Refused(503, "StateUnavailable", str(error)).answer()
+        except RecursionError:
+            return Refused(400, "InvalidJson", "the body is nested too deep").answer()
         except web.HTTPException as error:
             if error.status < 400:
                 raise

@@ -17,6 +17,7 @@ from apiproxy_runtime.control.answer import Refused, detail, json_answer
 from apiproxy_runtime.control.content import environment_state
 from apiproxy_runtime.control.documents import ENVIRONMENT_NOUNS
 from apiproxy_runtime.control.host import Host
+from apiproxy_runtime.control.name import check_name
 from apiproxy_runtime.control.organization import EnvironmentState
 from apiproxy_runtime.control.upload import uploaded
 
@@ -24,7 +25,7 @@ from apiproxy_runtime.control.upload import uploaded
 async def deploy(host: Host, request: web.Request) -> web.Response:
     """`{"revision": "5"}`: the number of the deploy; `warnings` too, where there are any."""
     source = await uploaded(request)
-    name = request.query.get("environment", "").strip()
+    name = check_name(request.query.get("environment", "").strip(), "environment")
     try:
         contract = await deploy_archive(host, source, name)
     except SourceError as error:

@@ -7,6 +7,7 @@ from aiohttp import web
 from apiproxy_runtime.control.answer import Refused
 from apiproxy_runtime.control.documents import Document, Documents
 from apiproxy_runtime.control.management.call import Call, Route, required, texts_of
+from apiproxy_runtime.control.name import check_name
 from apiproxy_runtime.control.organization import Organization
 
 _DEFAULTS: Document = {
@@ -59,7 +60,7 @@ def _check(call: Call, draft: Organization, product: Document) -> None:
 
 async def create(call: Call) -> web.Response:
     document = await call.document()
-    name = required(document, "name", "API product")
+    name = check_name(required(document, "name", "API product"), "API product")
     now = call.host.now()
     async with call.host.change() as draft:
         if draft.documents.get("products", name) is not None:

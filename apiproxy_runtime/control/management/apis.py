@@ -12,8 +12,9 @@ from apiproxy_runtime.bundle.reader import read_bundle
 from apiproxy_runtime.control.answer import Refused
 from apiproxy_runtime.control.documents import Document
 from apiproxy_runtime.control.files import Files
-from apiproxy_runtime.control.management.call import BUNDLE, Call, Route, required
+from apiproxy_runtime.control.management.call import BUNDLE, Call, Route, name_of
 from apiproxy_runtime.control.management.revisiondocument import revision_document
+from apiproxy_runtime.control.name import check_name
 from apiproxy_runtime.control.organization import Organization
 from apiproxy_runtime.control.upload import zip_of
 
@@ -91,12 +92,12 @@ async def create(call: Call) -> web.Response:
             raise Refused(
                 400, "InvalidArchive", "send the bundle as a zip, in the body or as a part of a form"
             )
-        name = required(document, "name", _NOUN[call.kind])
+        name = name_of(call, document, _NOUN[call.kind])
         root = _ROOT[call.kind]
         files = Files({f"{call.kind}/{name}.xml": f'<{root} name="{_attribute(name)}"/>'.encode()}, name)
     else:
         source = bundle_in(archive, call.kind)
-        name = query.get("name", "").strip() or _own_name(source)
+        name = check_name(query.get("name", "").strip() or _own_name(source), _NOUN[call.kind])
         files = files_of(source, name)
         if call.flag("validate") or query.get("action") == "validate":
             check(source)

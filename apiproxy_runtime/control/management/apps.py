@@ -14,6 +14,7 @@ from apiproxy_runtime.control.management import developers
 from apiproxy_runtime.control.management.apiproducts import found as product_found
 from apiproxy_runtime.control.management.apiproducts import without_nulls
 from apiproxy_runtime.control.management.call import Call, Route, number_of, required, texts_of
+from apiproxy_runtime.control.name import check_name
 from apiproxy_runtime.state.catalog import draw
 
 ACTIONS = {"approve": "approved", "revoke": "revoked"}
@@ -117,7 +118,7 @@ async def create(call: Call) -> web.Response:
     """`{"name", "apiProducts", "callbackUrl", "attributes", "scopes", "keyExpiresIn"}`; the app comes with a key."""
     host = call.host
     document = without_nulls(await call.document())
-    name = required(document, "name", "app")
+    name = check_name(required(document, "name", "app"), "app")
     products = texts_of(document.get("apiProducts"))
     expires_in = number_of(document.get("keyExpiresIn"), -1)
     async with host.change() as draft:

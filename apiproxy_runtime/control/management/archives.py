@@ -16,6 +16,7 @@ from apiproxy_runtime.control.documents import Document, Documents
 from apiproxy_runtime.control.emulator.deploy import deploy_archive
 from apiproxy_runtime.control.management.call import ENVIRONMENT, Call, Route, required
 from apiproxy_runtime.control.management.organization import done
+from apiproxy_runtime.control.name import check_name
 
 _NOUN = "archivedeployments"
 #: Archives that wait for their deployment; the oldest go first.
@@ -63,7 +64,8 @@ def routes() -> list[Route]:
         now = call.host.now()
         id_ = call.host.store.world.uuid()
         moment = datetime.fromtimestamp(now / 1000, UTC)
-        name = str(document.get("name") or f"{moment:%Y%m%d_%H%M%S}_{id_[:8]}").rpartition("/")[2]
+        given = str(document.get("name") or f"{moment:%Y%m%d_%H%M%S}_{id_[:8]}")
+        name = check_name(given.rpartition("/")[2], "archive deployment")
         kept = {
             **document,
             "name": name,

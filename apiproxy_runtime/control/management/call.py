@@ -14,6 +14,7 @@ from apiproxy_runtime.control.answer import Refused, json_answer
 from apiproxy_runtime.control.documents import Document
 from apiproxy_runtime.control.host import Host
 from apiproxy_runtime.control.management.flavour import Flavour, in_words_of
+from apiproxy_runtime.control.name import check_name
 
 #: The words of the paths for the two kinds of bundles.
 COLLECTIONS: dict[str, BundleKind] = {"apis": "apiproxy", "sharedflows": "sharedflowbundle"}
@@ -114,6 +115,11 @@ def required(document: Document, field: str, noun: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise Refused(400, "MissingField", f'the {noun} needs a "{field}"')
     return value.strip()
+
+
+def name_of(call: Call, document: Document, noun: str, parameter: str = "name") -> str:
+    """The name of a new thing, from the query's parameter or the document. Raises Refused."""
+    return check_name(call.request.query.get(parameter, "").strip() or required(document, "name", noun), noun)
 
 
 def number_of(value: object, default: int) -> int:

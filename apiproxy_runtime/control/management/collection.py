@@ -9,7 +9,7 @@ from aiohttp import web
 from apiproxy_runtime.control.answer import Refused
 from apiproxy_runtime.control.documents import Document, Documents
 from apiproxy_runtime.control.host import Host
-from apiproxy_runtime.control.management.call import ENVIRONMENT, Call, Route, required
+from apiproxy_runtime.control.management.call import ENVIRONMENT, Call, Route, name_of
 
 Change = Callable[[Document], Document]
 
@@ -39,7 +39,7 @@ def collection(noun: str, title: str, prepare: Change, shown: Change) -> list[Ro
 
     async def create(call: Call) -> web.Response:
         document = await call.document()
-        name = call.request.query.get("name") or required(document, "name", title)
+        name = name_of(call, document, title)
         async with call.host.change() as draft:
             documents = draft.environment(call.environment).documents
             if documents.get(noun, name) is not None:

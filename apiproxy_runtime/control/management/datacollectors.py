@@ -9,7 +9,7 @@ from aiohttp import web
 
 from apiproxy_runtime.control.answer import Refused
 from apiproxy_runtime.control.documents import Document, Documents
-from apiproxy_runtime.control.management.call import Call, Route, required
+from apiproxy_runtime.control.management.call import Call, Route, name_of, required
 
 _NOUN = "datacollectors"
 
@@ -31,7 +31,7 @@ async def list_all(call: Call) -> web.Response:
 async def create(call: Call) -> web.Response:
     """`{"name", "type", "description"}`; the name may be the parameter `dataCollectorId` instead."""
     document = await call.document()
-    name = call.request.query.get("dataCollectorId") or required(document, "name", "data collector")
+    name = name_of(call, document, "data collector", "dataCollectorId")
     type_ = required(document, "type", "data collector")
     now = call.host.now()
     kept = {**document, "name": name, "type": type_, "createdAt": now, "lastModifiedAt": now}

@@ -9,6 +9,7 @@ from apiproxy_runtime.control.documents import Document, Documents
 from apiproxy_runtime.control.host import Host
 from apiproxy_runtime.control.management.apiproducts import without_nulls
 from apiproxy_runtime.control.management.call import Call, Route, required
+from apiproxy_runtime.control.name import check_name
 from apiproxy_runtime.state.catalog import Catalog
 
 _STATUS = {"active": "active", "inactive": "inactive"}
@@ -70,7 +71,7 @@ async def list_all(call: Call) -> web.Response:
 
 async def create(call: Call) -> web.Response:
     document = await call.document()
-    email = required(document, "email", "developer")
+    email = check_name(required(document, "email", "developer"), "developer")
     now = call.host.now()
     async with call.host.change() as draft:
         if any(known.lower() == email.lower() for known in draft.documents.keys("developers")):

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from apiproxy_runtime.control.answer import Refused
 from apiproxy_runtime.control.documents import Document, Documents
-from apiproxy_runtime.control.management.call import Call, Route, required
+from apiproxy_runtime.control.management.call import Call, Route, name_of, required
 from apiproxy_runtime.control.management.organization import done
 from apiproxy_runtime.control.management.virtualhosts import traffic
 
@@ -55,7 +55,7 @@ async def list_all(call: Call) -> web.Response:
 async def create(call: Call) -> web.Response:
     """`{"name", "hostnames"}`; the answer is an operation that is over, as are those of all changes."""
     document = await call.document()
-    name = call.request.query.get("name") or required(document, "name", "environment group")
+    name = name_of(call, document, "environment group")
     now = call.host.now()
     kept: Document = {"hostnames": [], **document, "name": name, "createdAt": now, "environments": []}
     async with call.host.change() as draft:

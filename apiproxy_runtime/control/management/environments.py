@@ -10,6 +10,7 @@ from apiproxy_runtime.control.management.absent import refusal_of
 from apiproxy_runtime.control.management.call import ENVIRONMENT, Call, Route, required
 from apiproxy_runtime.control.management.collection import documents_of
 from apiproxy_runtime.control.management.organization import done
+from apiproxy_runtime.control.name import check_name
 from apiproxy_runtime.control.organization import EnvironmentState
 
 _NOUN = "environment"
@@ -55,7 +56,7 @@ async def get(call: Call) -> web.Response:
 async def create(call: Call) -> web.Response:
     """Edge: the environment. X: an operation, which is over."""
     document = await call.document()
-    name = required(document, "name", "environment")
+    name = check_name(required(document, "name", "environment"), "environment")
     async with call.host.change() as draft:
         if name in draft.environments:
             raise Refused(409, "environments.AlreadyExists", f"there is an environment {name!r} already")

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from apiproxy_runtime.control.answer import Refused
 from apiproxy_runtime.control.documents import Document
-from apiproxy_runtime.control.management.call import ENVIRONMENT, Call, Route, required
+from apiproxy_runtime.control.management.call import ENVIRONMENT, Call, Route, name_of
 from apiproxy_runtime.control.management.collection import documents_of, found
 
 
@@ -43,7 +43,7 @@ async def list_all(call: Call) -> web.Response:
 
 
 async def create(call: Call) -> web.Response:
-    name = call.request.query.get("name") or required(await call.document(), "name", "keystore")
+    name = name_of(call, await call.document(), "keystore")
     keystore: Document = {"name": name, "aliases": []}
     async with call.host.change() as draft:
         documents = draft.environment(call.environment).documents

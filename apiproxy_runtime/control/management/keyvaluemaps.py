@@ -8,6 +8,7 @@ from apiproxy_runtime.control.answer import Refused
 from apiproxy_runtime.control.documents import Document
 from apiproxy_runtime.control.management.apis import need
 from apiproxy_runtime.control.management.call import ENVIRONMENT, Call, Route, required
+from apiproxy_runtime.control.name import check_name
 from apiproxy_runtime.state.kvm import KeyValueMap, KeyValueMaps
 from apiproxy_runtime.state.store import settled
 
@@ -71,7 +72,7 @@ async def create(call: Call) -> web.Response:
     if call.part("proxy"):
         need(call.host.organization, "apiproxy", call.part("proxy"))
     document = await call.document()
-    name = required(document, "name", "key value map")
+    name = check_name(required(document, "name", "key value map"), "key value map")
     entries = given_entries(document)
     encrypted = str(document.get("encrypted", False)).lower() == "true"
     if encrypted:

@@ -11,6 +11,7 @@ from apiproxy_runtime.control.answer import Refused
 from apiproxy_runtime.control.documents import Document, Documents
 from apiproxy_runtime.control.management.apis import need
 from apiproxy_runtime.control.management.call import Call, Route
+from apiproxy_runtime.control.name import check_name
 
 _NOUN = "maskconfigs"
 
@@ -37,7 +38,7 @@ async def list_all(call: Call) -> web.Response:
 async def put(call: Call) -> web.Response:
     """Created, or put in the place of the one of that name; without a name it is `default`."""
     document = await call.document()
-    name = call.part("mask") or str(document.get("name") or "default")
+    name = check_name(call.part("mask") or str(document.get("name") or "default"), "mask configuration")
     kept = {**document, "name": name}
     async with call.host.change() as draft:
         if call.part("proxy"):

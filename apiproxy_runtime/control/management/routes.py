@@ -49,6 +49,7 @@ from apiproxy_runtime.control.management.flavour import (
     flavour_of,
     refused_deploy,
 )
+from apiproxy_runtime.control.name import check_name
 from apiproxy_runtime.control.trace.trace import Trace
 from apiproxy_runtime.state.store import StoreError
 
@@ -115,6 +116,7 @@ def _handle(
                     "organizations.OrganizationDoesNotExist",
                     f"the organization here is {host.organization.name!r}, not {call.organization!r}",
                 )
+            check_name(call.environment, "environment")
             return await handler(call)
         except Refused as error:
             return error_answer(flavour, error)

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from apiproxy_runtime.control.management.call import ENVIRONMENT, Call, Route, required
 from apiproxy_runtime.control.management.collection import documents_of, found
+from apiproxy_runtime.control.name import check_name
 
 _NOUN = "virtualhosts"
 
@@ -43,7 +44,7 @@ async def get_host(call: Call) -> web.Response:
 async def create(call: Call) -> web.Response:
     """Kept as it was sent, and shown; it opens no port."""
     document = await call.document()
-    name = call.part("host") or required(document, "name", "virtual host")
+    name = check_name(call.part("host") or required(document, "name", "virtual host"), "virtual host")
     kept = {**document, "name": name}
     async with call.host.change() as draft:
         draft.environment(call.environment).documents.put(_NOUN, name, kept)

@@ -27,6 +27,7 @@ from apiproxy_runtime.control.observe.outcome import (
     status_of,
     target_seconds_of,
 )
+from apiproxy_runtime.gateway.gateway import unidentified
 from apiproxy_runtime.gateway.http.exchange import Exchange
 from apiproxy_runtime.gateway.runtime import Runtime
 from apiproxy_runtime.message import variables
@@ -65,8 +66,7 @@ class AccessLog:
             ctx.request.verb, ctx.client.request_uri = exchange.method, exchange.target
             ctx.client.received_start, ctx.client.sent_end = exchange.received, time.time()
             ctx.deployment.environment = runtime.services.environment.name
-            ctx.response = Message(False)
-            ctx.response.status = exchange.status
+            ctx.fault, ctx.error = unidentified(exchange, exchange.target.partition("?")[0])
             concluded(ctx)
 
         gateway = runtime.gateway

@@ -57,6 +57,7 @@ async def test_line_tells_who_asked_what_and_how_it_was_answered(tmp_path: Path)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", echoed["time"])
     assert (failed["status"], failed["fault"], failed["policy"]) == (418, "RaiseFault", "RF-No")
     assert (nowhere["status"], nowhere["uri"]) == (404, "/nowhere?token=REDACTED")
+    assert (nowhere["fault"], nowhere["bytes"] > 100) == ("ApplicationNotFound", True)
     assert "proxy" not in nowhere
 
 
