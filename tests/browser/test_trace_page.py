@@ -210,6 +210,20 @@ async def test_a_fault_is_in_front_and_names_its_step(browser: Browser) -> None:
         await expect(page.locator(".stage.wrong, .row.fault").first).to_be_visible()
 
 
+async def test_a_request_that_fits_no_base_path_is_in_the_list_and_says_why(browser: Browser) -> None:
+    async with open_shop() as home, opened(browser, home) as page:
+        await home.call("/shop/v1/orders/1?sku=tea")
+        await home.call("/shp/v1/orders/1")
+        line = page.get_by_role("option", name="GET /shp/v1/orders/1, status 404, no proxy")
+        await expect(line).to_contain_text("no proxy")
+        await line.click()
+        await expect(page.locator(".raised")).to_contain_text("Unable to identify proxy for host: 127.0.0.1")
+        await expect(page.locator(".facts")).to_contain_text("no proxy has this base path")
+        await page.get_by_role("option", name="Response 404").click()
+        await expect(page.locator("#inspector .code")).to_contain_text("ApplicationNotFound")
+        await expect(page.locator("#by-proxy option")).to_have_count(2)
+
+
 async def test_everything_can_be_reached_with_the_keyboard(browser: Browser) -> None:
     async with open_shop() as home, opened(browser, home) as page:
         await send(home)

@@ -137,7 +137,7 @@ function overview(details) {
   const leg = (name, took, kind = "") => h("span", { class: `leg ${kind}`, vars: { "--share": String(Math.max(took / Math.max(details.took, 1e-6), 0.001)) } }, h("span", { class: "leg-name", text: name }), h("span", { class: "leg-took", text: duration(took) }));
   const legs = call
     ? [leg("Request", call.at), leg("Target", call.took, "target"), leg(error && error.at >= call.at ? "Error" : "Response", Math.max(details.took - call.at - call.took, 0), error ? "wrong" : "")]
-    : [leg(error ? "Proxy, no target: fault" : "Proxy, no target", details.took, error ? "wrong" : "")];
+    : [leg(!details.proxy ? "No proxy" : error ? "Proxy, no target: fault" : "Proxy, no target", details.took, error ? "wrong" : "")];
   return h("div", { class: "overview", role: "img", "aria-label": `Time: ${legs.map((one) => one.textContent).join(", ")}` }, legs);
 }
 
