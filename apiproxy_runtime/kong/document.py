@@ -11,6 +11,7 @@ import yaml
 
 from apiproxy_runtime.bundle.finding import Findings, Place
 from apiproxy_runtime.bundle.jsonfile import MAX_BYTES, JsonError, JsonNode, parse_json
+from apiproxy_runtime.kong.vault import fill_vaults
 
 _FORMAT = re.compile(r"""(?m)^\s*["']?_format_version["']?\s*:|[{,]\s*["']?_format_version["']?\s*:""")
 _ENV = re.compile(r"""\$\{\{\s*env\s+"([^"]*)"\s*\}\}""")
@@ -49,13 +50,16 @@ def alone(paths: Sequence[Path]) -> Path | None:
 def read_document(
     path: Path, findings: Findings, environment: Mapping[str, str] | None = None
 ) -> JsonNode | None:
-    """The tree of a file; None (and an error) when it cannot be read."""
+    """The tree of a file, references to vaults filled in; None (and an error) when it cannot be read."""
     try:
         data = path.read_bytes()
     except OSError as error:
         findings.error(Place(str(path)), "", f"cannot be read: {error.strerror}")
         return None
-    return parse_document(data, str(path), findings, environment)
+    root = parse_document(data, str(path), findings, environment)
+    if root is None or b"{vault://" not in data:
+        return root
+    return fill_vaults(root, findings, os.environ if environment is None else environment)
 
 
 def parse_document(

@@ -465,7 +465,7 @@ ENTITIES: dict[str, Entity] = {
 #: Kinds of entities that Kong knows and that mean nothing to a gateway without a database, stream or WebAssembly.
 UNUSED = frozenset(
     (
-        *("vaults", "keys", "key_sets", "filter_chains", "licenses", "parameters", "partials", "workspaces"),
+        *("keys", "key_sets", "filter_chains", "licenses", "parameters", "partials", "workspaces"),
         *("rbac_roles", "rbac_users", "rbac_role_endpoints", "consumer_group_consumers", "custom_plugins"),
         *("consumer_group_plugins", "event_hooks", "document_objects", "files", "degraphql_routes"),
         *("graphql_ratelimiting_cost_decorations", "jwt_signer_jwks", "oic_issuers", "oic_jwks", "sessions"),

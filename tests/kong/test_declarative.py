@@ -235,8 +235,8 @@ def test_comments_and_ignored_parts_are_skipped_everywhere() -> None:
 
 
 def test_entities_without_use_here_are_warnings() -> None:
-    assert warnings(SERVICE + "vaults: [{name: env, prefix: v}]\n") == [
-        "kong.yml:5: vaults: known to Kong, but nothing here uses it"
+    assert warnings(SERVICE + "key_sets: [{name: k}]\n") == [
+        "kong.yml:5: key_sets: known to Kong, but nothing here uses it"
     ]
 
 

@@ -9,7 +9,7 @@ from apiproxy_runtime.bundle.finding import Placed
 from apiproxy_runtime.bundle.product import Product
 from apiproxy_runtime.kong.convert.emit import Noted
 from apiproxy_runtime.kong.convert.outcome import Config, Landscape, Row
-from apiproxy_runtime.kong.convert.templates import vault
+from apiproxy_runtime.kong.convert.templates import UNFILLED, vault
 from apiproxy_runtime.state.operation import rules_of
 
 _UNITS = ("second", "minute", "hour", "day", "month", "year")
@@ -79,6 +79,8 @@ def _consumer(
             )
         else:
             lost.append(f"its product allows {quota.limit} calls in {quota.interval} {quota.time_unit}s")
+    if keys and landscape.vault_keys:
+        lost.append(f"the key is {UNFILLED}")
     kong = (f"consumer {username}",)
     rows.append(
         Row("app", app.name, "App", app.place, "partial", "a consumer with its keys", kong, tuple(lost))

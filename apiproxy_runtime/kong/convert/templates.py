@@ -95,6 +95,12 @@ def header_of(reference: str) -> str | None:
     return name.lower() if scope == "request.header" and is_field(name) else None
 
 
+#: What a TODO says of a secret in a field that is not referenceable. Source: schemas of Kong Gateway 3.10.
+UNFILLED = (
+    "a reference that Kong does not look up in this field: put the secret in when you deploy, as decK does"
+)
+
+
 def vault(*words: str) -> str:
     """A reference to a secret, in the vault that Kong has without any setup: its own environment."""
     name = re.sub(r"[^A-Za-z0-9]+", "-", "-".join(words)).strip("-").lower()

@@ -93,6 +93,7 @@ def test_keys_may_stay_in_a_vault(tmp_path, data):
     result = converted(simple(tmp_path, "p", KEY), test_data=data, vault_keys=True)
     assert "key: key-reader" not in result.text
     assert "{vault://env/apikey-reader}" in result.text
+    assert "the key is a reference that Kong does not look up in this field" in result.text
 
 
 def test_without_products_every_key_passes_and_that_is_told(tmp_path):

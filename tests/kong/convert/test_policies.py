@@ -212,6 +212,10 @@ def test_a_secret_header_becomes_a_reference_to_the_vault(tmp_path):
     )
     assert "s3cret" not in result.text
     assert "X-Api-Key:{vault://env/p-p-x-api-key}" in result.text
+    assert (
+        "P: the Header X-Api-Key is a secret, written as a reference that Kong does not look up"
+        in result.text
+    )
 
 
 def test_a_policy_that_is_switched_off_is_dropped(tmp_path):

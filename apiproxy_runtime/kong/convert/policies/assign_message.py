@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 
 from apiproxy_runtime.bundle.xml import Node
 from apiproxy_runtime.kong.convert.outcome import Attachment, Config, Outcome, Plugin, Verdict
-from apiproxy_runtime.kong.convert.templates import is_field, is_secret, resolve, static, translate, vault
+from apiproxy_runtime.kong.convert.templates import (
+    UNFILLED,
+    is_field,
+    is_secret,
+    resolve,
+    static,
+    translate,
+    vault,
+)
 
 _NAMED = (("Headers", "Header", "headers"), ("QueryParams", "QueryParam", "querystring"))
 _HOP = frozenset(("host", "content-length", "transfer-encoding", "connection"))
@@ -45,6 +53,7 @@ class Edits:
             self.lost.append(f"{what} from {', '.join(unknown)}, which Kong's transformer does not know")
             return None
         if name and is_secret(name) and written and "$(" not in written:
+            self.lost.append(f"{what} is a secret, written as {UNFILLED}")
             return vault(self.site.proxy.name, self.site.policy.name, name)
         return written
 

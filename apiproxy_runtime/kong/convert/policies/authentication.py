@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apiproxy_runtime.kong.convert.outcome import Attachment, Outcome, Plugin
-from apiproxy_runtime.kong.convert.templates import vault
+from apiproxy_runtime.kong.convert.templates import UNFILLED, vault
 
 
 def basic_authentication(site: Attachment) -> Outcome:
@@ -25,9 +25,9 @@ def basic_authentication(site: Attachment) -> Outcome:
     secret = f"Authorization:{vault(site.proxy.name, site.policy.name, 'authorization')}"
     return Outcome(
         "partial",
-        "request-transformer sends a fixed Authorization from the vault",
+        "request-transformer sends a fixed Authorization",
         (Plugin("request-transformer", {"replace": {"headers": [secret]}, "add": {"headers": [secret]}}),),
-        ('put "Basic " and the base64 of user:password into the vault',),
+        (f'the Header Authorization ("Basic " and the base64 of user:password) is {UNFILLED}',),
         ("user and password from variables are not resolved for each call",),
     )
 
