@@ -12,15 +12,19 @@ from aiohttp import web
 from apiproxy_runtime.bundle.finding import DeployError
 from apiproxy_runtime.bundle.model import BundleKind
 from apiproxy_runtime.control.answer import Refused
-from apiproxy_runtime.control.documents import Document
+from apiproxy_runtime.control.documents import Document, Documents
 from apiproxy_runtime.control.management.apis import need
 from apiproxy_runtime.control.management.call import BUNDLE, ENVIRONMENT, Call, Route
 from apiproxy_runtime.control.management.flavour import violations
 from apiproxy_runtime.control.management.revisions import find
-from apiproxy_runtime.control.organization import Deployment, EnvironmentState, Organization, Revision
+from apiproxy_runtime.control.organization import Deployment, Organization, Revision
+from apiproxy_runtime.program.program import ProxyProgram, SharedFlowProgram
 
 #: What apigeetool reports a partial failure of, if its status is not the deployment's state.
 _SERVER = {"pod": "local", "type": ["message-processor", "router"], "uUID": "local"}
+
+#: X's word for an undeployment that something deployed would not survive.
+_BREAKS = "WOULD_BREAK_DEPENDENT"
 
 
 # ---- lists
@@ -243,7 +247,7 @@ async def take_away(call: Call, environment: str, number: str) -> Document:
         deployment = state.deployments.get((call.kind, call.part("name"))) if state is not None else None
         if deployment is None or number not in ("", deployment.revision.number):
             raise _not_deployed(call, number)
-        _refuse_hooked(environment, draft.environments[environment], deployment.revision)
+        _refuse_used(call, environment, deployment.revision)
         # a revision that the command line or an archive brought is known by its deployment alone
         numbers = draft.revisions.setdefault(deployment.revision.key, {})
         numbers.setdefault(deployment.revision.number, deployment.revision)
@@ -253,18 +257,40 @@ async def take_away(call: Call, environment: str, number: str) -> Document:
     return {**deployment_document(call, deployment, "undeployed"), "environment": environment}
 
 
-def _refuse_hooked(environment: str, state: EnvironmentState, revision: Revision) -> None:
-    """Raises Refused for a shared flow that a flow hook runs, as Edge does ("distribution.SharedFlowInUse")."""
-    if revision.kind != "sharedflowbundle":
-        return
-    for point in state.documents.keys("flowhooks"):
-        if (state.documents.get("flowhooks", point) or {}).get("sharedFlow") == revision.name:
-            raise Refused(
-                400,
-                "distribution.SharedFlowInUse",
-                f"The Shared flow {revision.name} is in use by {point} of the environment {environment!r}: "
-                "detach it from the flow hook first",
-            )
+def _users(call: Call, environment: str, name: str) -> list[str]:
+    """What would run a shared flow of an environment and find it gone: flow hooks, and policies of what is deployed."""
+    host = call.host
+    state = host.organization.environments.get(environment)
+    documents = state.documents if state is not None else Documents()
+    found = [
+        point
+        for point in documents.keys("flowhooks")
+        if (documents.get("flowhooks", point) or {}).get("sharedFlow") == name
+    ]
+    programs: list[ProxyProgram | SharedFlowProgram] = [
+        *host.programs(environment),
+        *host.shared_flows(environment),
+    ]
+    for program in programs:
+        found += [
+            f"{source.name} of {program.bundle.name}"
+            for source in program.bundle.policies.values()
+            if source.element == "FlowCallout"
+            and (source.node.child_text("SharedFlowBundle") or "").strip() == name
+        ]
+    return found
+
+
+def _refuse_used(call: Call, environment: str, revision: Revision) -> None:
+    """Raises Refused for a shared flow that is in use, with the code of the flavour."""
+    users = _users(call, environment, revision.name) if revision.kind == "sharedflowbundle" else []
+    if users:
+        raise Refused(
+            400,
+            "distribution.SharedFlowInUse" if call.edge else _BREAKS,
+            f"The Shared flow {revision.name} is in use by {', '.join(users)} in the environment {environment!r}: "
+            "detach it from flow hooks and undeploy the proxies that call it first",
+        )
 
 
 async def by_form(call: Call) -> web.Response:
@@ -290,6 +316,11 @@ async def change_report(call: Call) -> web.Response:
                 draft.deploy(call.environment, [Deployment(revision, base_path=base_path)])
             else:
                 draft.undeploy(call.environment, revision.kind, revision.name)
+                _refuse_used(call, call.environment, revision)
+    except Refused as error:
+        if error.code != _BREAKS:
+            raise
+        errors = [{"type": error.code, "subject": call.part("name"), "description": error.message}]
     except DeployError as error:
         errors = violations(error.errors)
     if not errors:

@@ -42,6 +42,8 @@ _STATUS = {
     413: "INVALID_ARGUMENT",
     503: "UNAVAILABLE",
 }
+#: Codes of errors that say more than their status.
+_REASONS = {"WOULD_BREAK_DEPENDENT": "FAILED_PRECONDITION"}
 
 
 def flavour_of(request: web.Request, choice: Choice = "auto") -> Flavour:
@@ -82,7 +84,7 @@ def error_answer(flavour: Flavour, error: Refused) -> web.Response:
             "error": {
                 "code": error.status,
                 "message": error.message,
-                "status": _STATUS.get(error.status, "INTERNAL"),
+                "status": _REASONS.get(error.code) or _STATUS.get(error.status, "INTERNAL"),
                 "details": [
                     {
                         "@type": "type.googleapis.com/google.rpc.ErrorInfo",

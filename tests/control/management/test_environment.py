@@ -185,6 +185,35 @@ async def test_a_shared_flow_that_a_flow_hook_runs_stays_deployed() -> None:
         assert (await edge.ask("DELETE", place)).status == 200
 
 
+CALLOUT = "<FlowCallout name='FC-Sf'><SharedFlowBundle> sf </SharedFlowBundle></FlowCallout>"
+
+
+async def test_a_shared_flow_that_a_proxy_calls_stays_deployed() -> None:
+    async with control_house() as house:
+        edge, x = Edge(house), X(house)
+        await deploy(house, "sf", flow("sf", "1"), "sharedflows")
+        await deploy(house, "hello", says("hello", "hi", **{"FC-Sf": CALLOUT}))
+        place = "environments/test/sharedflows/sf/revisions/1/deployments"
+        refused = await edge.ask("DELETE", place)
+        assert (refused.status, refused.json()["code"]) == (400, "distribution.SharedFlowInUse")
+        assert "in use by FC-Sf of hello" in refused.json()["message"]
+        told = (await x.ask("DELETE", place)).json()["error"]
+        assert told["status"] == "FAILED_PRECONDITION"
+        assert told["details"][1]["violations"][0]["type"] == "WOULD_BREAK_DEPENDENT"
+        report = (await x.ask("POST", f"{place}:generateUndeployChangeReport")).json()
+        assert report["validationErrors"]["violations"][0]["type"] == "WOULD_BREAK_DEPENDENT"
+        assert (await house.call("/hello")).status == 200
+        # another revision may take its place
+        await deploy(house, "sf", flow("sf", "2"), "sharedflows")
+        assert (
+            await edge.ask("DELETE", "environments/test/apis/hello/revisions/1/deployments")
+        ).status == 200
+        assert (
+            await x.ask("POST", f"{place.replace('/1/', '/2/')}:generateUndeployChangeReport")
+        ).json() == {}
+        assert (await edge.ask("DELETE", place.replace("/1/", "/2/"))).status == 200
+
+
 # ---- references, caches
 
 
