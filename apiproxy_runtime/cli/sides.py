@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from apiproxy_runtime.bundle.finding import Findings
@@ -17,6 +17,7 @@ from apiproxy_runtime.rehearsal.sides.bundle import BundleSide
 from apiproxy_runtime.rehearsal.sides.kong import KongSide
 from apiproxy_runtime.rehearsal.sides.live import LiveSide
 from apiproxy_runtime.rehearsal.sides.recorded import RecordedSide
+from apiproxy_runtime.rehearsal.standins.asked import StandIns
 from apiproxy_runtime.rehearsal.stubs import Policy
 
 _KONG = (".yml", ".yaml", ".json")
@@ -70,6 +71,7 @@ def make_side(
         title = "kong.yml, converted from the old side" if text == CONVERTED else text
         side = KongSide(title, configuration, findings, policy, connect_to, seed, explains=not twin)
         return Made(side, digest, which, remarks_in(data.decode("utf-8", "replace")))
+    stand_ins = _stand_ins(options)
     loaded = load_bundles(which, options)
     loaded.findings.raise_errors()
     bundle_side = BundleSide(
@@ -83,13 +85,28 @@ def make_side(
         seed,
         explains=not twin,
         folders=loaded.folders,
+        stand_ins=bool(stand_ins),
     )
     return Made(bundle_side, _hash(loaded), which)
 
 
 def load_bundles(which: str, options: argparse.Namespace) -> Loaded:
-    """The bundles that `--before` or `--after` names. Raises BadSide, NoBundleFound."""
-    return load(_paths(which, str(getattr(options, which))), _own(which, options))
+    """The bundles that `--before` or `--after` names, with the stand-ins of `options`. Raises BadSide, NoBundleFound."""
+    loaded = load(_paths(which, str(getattr(options, which))), _own(which, options))
+    environment, test_data = _stand_ins(options).added_to(loaded.environment, loaded.test_data)
+    return replace(loaded, environment=environment, test_data=test_data)
+
+
+def _stand_ins(options: argparse.Namespace) -> StandIns:
+    """Those that were made for generated traffic."""
+    made: StandIns = getattr(options, "stand_ins", None) or StandIns()
+    return made
+
+
+def names_bundles(text: str) -> bool:
+    """Whether what `--before` or `--after` says names bundles, and neither Kong nor something that runs elsewhere."""
+    elsewhere = text in ("recorded", CONVERTED) or text.startswith(("http://", "https://"))
+    return not elsewhere and Path(text.partition(",")[0].strip()).suffix.lower() not in _KONG
 
 
 def make_twin(

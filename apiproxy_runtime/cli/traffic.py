@@ -16,6 +16,9 @@ from apiproxy_runtime.cli.workload import Loaded, load
 from apiproxy_runtime.rehearsal.generate.conclusion import Generated
 from apiproxy_runtime.rehearsal.generate.explore import generate
 from apiproxy_runtime.rehearsal.har import BadRecording, HarFile, write_har
+from apiproxy_runtime.rehearsal.standins.asked import StandIns
+from apiproxy_runtime.rehearsal.standins.files import write as write_stand_ins
+from apiproxy_runtime.rehearsal.standins.kinds import stand_ins_for
 from apiproxy_runtime.rehearsal.traffic import format_of, read_traffic
 
 
@@ -31,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
         if not loaded.bundles:
             report(loaded.findings, sys.stderr)
             raise ValueError("no bundle could be read")
-        return run_loop(explore(options, loaded))
+        return run_loop(explore(options, loaded, invent(options, loaded)))
     except (NoBundleFound, BadRecording, ValueError, OSError) as error:
         print(f"apiproxy traffic: {error}", file=sys.stderr)
         return 2
@@ -58,7 +61,17 @@ def convert(source: Path, output: Path) -> int:
     return 0
 
 
-async def explore(options: argparse.Namespace, loaded: Loaded) -> int:
+def invent(options: argparse.Namespace, loaded: Loaded) -> StandIns:
+    """The stand-ins for what the environment lacks, written where they shall be kept. Raises OSError."""
+    if options.no_stand_ins or not loaded.findings.ok:
+        return StandIns()
+    made = stand_ins_for(loaded.bundles, loaded.environment, loaded.test_data)
+    if options.keep is not None:
+        write_stand_ins(options.keep, made, loaded.workspace, loaded.environment.name)
+    return made
+
+
+async def explore(options: argparse.Namespace, loaded: Loaded, stand_ins: StandIns) -> int:
     """Generate, write, and tell what was not reached."""
     logging.getLogger("apiproxy").setLevel(logging.CRITICAL)
     try:
@@ -66,16 +79,18 @@ async def explore(options: argparse.Namespace, loaded: Loaded) -> int:
         with progress() as tell_progress:
             made = await generate(
                 loaded.bundles,
-                loaded.environment,
-                loaded.test_data,
+                *stand_ins.added_to(loaded.environment, loaded.test_data),
                 limit=options.limit,
                 seconds=options.seconds,
                 progress=tell_progress,
+                key_sets=stand_ins.key_sets,
             )
     except DeployError as error:
         report(error.findings, sys.stderr)
         return 2
     write_har(options.output, made.exchanges)
+    if stand_ins:
+        made.remarks = (str(stand_ins), *made.remarks)
     tell(made, options.output)
     share = 100 * made.reached / made.branches if made.branches else 100.0
     return 1 if options.fail_under is not None and share < options.fail_under else 0

@@ -75,6 +75,16 @@ def read_mocks(path: Path) -> list[Mock]:
     return mocks
 
 
+def answering(address: str, document: object, name: str) -> Mock:
+    """What answers every request for one address with a JSON document."""
+
+    def fails(request: Request) -> str | None:
+        return None if request.url == address else "url"
+
+    body = json.dumps(document).encode()
+    return Mock(fails, Response(200, (("Content-Type", "application/json"),), body), "", 0, name)
+
+
 def _mock(entry: object, folder: Path, number: int) -> Mock:
     entry = _object(entry, "a mock", ("request", "response", "failure", "times", "name"))
     wanted = _object(

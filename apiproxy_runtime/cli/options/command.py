@@ -39,6 +39,16 @@ def add_environment(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_stand_ins(parser: argparse.ArgumentParser) -> None:
+    """Whether what an environment lacks is made up for generated requests."""
+    parser.add_argument(
+        "--no-stand-ins",
+        action="store_true",
+        help="make up no test data (keys, tokens, map entries, target servers) that bundles ask for and the environment "
+        "lacks",
+    )
+
+
 def add_setting(parser: argparse.ArgumentParser) -> None:
     """What is said to all policies of a kind."""
     parser.add_argument(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from apiproxy_runtime.cli.options.command import Command, add_environment
+from apiproxy_runtime.cli.options.command import Command, add_environment, add_stand_ins
 
 FORMATS = ("text", "json", "junit", "markdown", "html")
 
@@ -37,9 +37,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
         "--keep",
         type=Path,
         metavar="DIR",
-        help="write what was generated and converted there: cases.har, kong.yml",
+        help="write what was generated and converted there: cases.har, kong.yml, and the environment with its stand-in test "
+        "data, for --env-dir",
     )
     add_environment(parser)
+    add_stand_ins(parser)
     for which, name in (("before", "old"), ("after", "new")):
         parser.add_argument(
             f"--{which}-env-dir", type=Path, metavar="DIR", help=f"as --env-dir, for the {name} side alone"

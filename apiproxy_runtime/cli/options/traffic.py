@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from apiproxy_runtime.cli.options.command import Command, add_environment
+from apiproxy_runtime.cli.options.command import Command, add_environment, add_stand_ins
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,14 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fail-under", type=float, metavar="PERCENT", help="exit with 1 when less of the branches is reached"
     )
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="DIR",
+        help="write the environment with its stand-in test data there, for --env-dir",
+    )
     add_environment(parser)
+    add_stand_ins(parser)
 
 
 COMMAND = Command(

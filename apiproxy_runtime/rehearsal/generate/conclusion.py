@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from apiproxy_runtime.rehearsal.aliases import Aliases
 from apiproxy_runtime.rehearsal.exchange import Exchange, Expectation, ExpectationKind
 from apiproxy_runtime.rehearsal.generate.scout import Kept
 from apiproxy_runtime.rehearsal.side import Branch
@@ -44,11 +45,15 @@ async def conclude(side: BundleSide, kept: Sequence[Kept], why: Callable[[Branch
     """
     result = Generated()
     now = START
+    # tokens are others than those that the scout was given: requests carry the ones that are issued here
+    aliases = Aliases()
     await side.open()
     try:
         for number, case in enumerate(kept):
             now = round(now + case.gap, 3)
-            outcome = await side.answer(number, now, case.exchange)
+            exchange = replace(case.exchange, request=aliases.request(case.exchange.request))
+            outcome = await side.answer(number, now, exchange)
+            aliases.learn(case.response, outcome.response)
             expected = tuple(
                 Expectation(_KINDS[branch.kind], _told(branch))
                 for branch in case.new
@@ -59,7 +64,7 @@ async def conclude(side: BundleSide, kept: Sequence[Kept], why: Callable[[Branch
             )
             result.exchanges.append(
                 replace(
-                    case.exchange,
+                    exchange,
                     id=str(number + 1),
                     response=outcome.response,
                     calls=outcome.calls,

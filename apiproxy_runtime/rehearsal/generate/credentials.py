@@ -1,104 +1,140 @@
-"""Credentials that let generated requests in: keys of the test data's apps, where the bundle looks for them."""
+"""Credentials that let generated requests in: keys of the test data's apps, tokens, names of entries, where a bundle looks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
-from apiproxy_runtime.bundle.model import Bundle
+from apiproxy_runtime.bundle.environment import Environment
+from apiproxy_runtime.bundle.model import Bundle, PolicySource
 from apiproxy_runtime.bundle.testdata import TestData
+from apiproxy_runtime.rehearsal.generate.lookups import lookups_of
 from apiproxy_runtime.rehearsal.generate.origins import Origin, Origins
+from apiproxy_runtime.rehearsal.generate.pairs import Pair, pairs_of
 from apiproxy_runtime.rehearsal.generate.scene import Scene, basic
-from apiproxy_runtime.rehearsal.generate.tokens import SignedToken, signed_tokens
+from apiproxy_runtime.rehearsal.generate.tokens import SignedToken, jwt_access_tokens, signed_tokens
+
+_VERIFYING = ("VerifyAccessToken", "VerifyJWTAccessToken")
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """Where keys, Basic credentials and tokens are looked for, and the pairs of key and secret that there are.
 
+    tokens   where access tokens are looked for
+    given    an access token that the test data gives; empty when there is none
+    entries  what names an entry of a key value map, and a name that one has
     missing  what cannot be given, for people
-    signed   JSON Web Tokens, whose secret is known
+    signed   JSON Web Tokens; some can only be made wrong
     """
 
     keys: tuple[Origin, ...] = ()
     basics: bool = False
-    tokens: bool = False
-    pairs: tuple[tuple[str, str], ...] = ()
+    tokens: tuple[Origin, ...] = ()
+    pairs: tuple[Pair, ...] = ()
+    given: str = field(default="", repr=False)
+    entries: tuple[tuple[Origin, str], ...] = ()
     missing: tuple[str, ...] = ()
     signed: tuple[SignedToken, ...] = ()
 
     def present(self, scene: Scene, token: str = "") -> None:
-        """Put credentials into a scene wherever the bundle looks for some."""
+        """Put credentials into a scene wherever the bundle looks for some; what it has there already stays."""
+        for origin, name in self.entries:
+            scene.parts(origin.kind).setdefault(origin.name, origin.text(name))
         if self.pairs:
-            key, secret = self.pairs[0]
+            pair = self.pairs[0]
             for origin in self.keys:
-                if origin.kind == "header":
-                    scene.headers.setdefault(origin.name, key)
-                elif origin.kind == "query":
-                    scene.query.setdefault(origin.name, key)
-                elif origin.kind == "form":
-                    scene.form.setdefault(origin.name, key)
+                scene.parts(origin.kind).setdefault(origin.name, origin.text(pair.key))
             if self.basics and not token:
-                scene.headers.setdefault("Authorization", basic(key, secret))
+                scene.headers.setdefault("Authorization", basic(pair.key, pair.secret))
         for each in self.signed:
-            each.put(scene, each.text())
+            if each.sign is not None:
+                each.put(scene, each.text())
         if token:
-            scene.headers["Authorization"] = f"Bearer {token}"
+            for origin in self.tokens:
+                scene.parts(origin.kind)[origin.name] = origin.text(token)
 
 
-def credentials_of(bundles: Sequence[Bundle], test_data: TestData, origins: Origins) -> Credentials:
+def credentials_of(
+    bundles: Sequence[Bundle], environment: Environment, test_data: TestData, origins: Origins
+) -> Credentials:
     """What the bundles' policies ask for, and what the test data has."""
     keys: list[Origin] = []
-    basics = tokens = False
+    tokens: list[Origin] = []
+    basics = False
     for bundle in bundles:
         for policy in bundle.policies.values():
+            operation = policy.node.child_text("Operation", "")
             if policy.element == "VerifyAPIKey":
                 node = policy.node.child("APIKey")
                 ref = node.attributes.get("ref", "").strip() if node is not None else ""
-                keys += origins.of(ref)[:1]
+                keys += [origin for origin in origins.of(ref)[:1] if origin.placeable]
             elif policy.element == "BasicAuthentication":
-                basics |= (policy.node.child_text("Operation", "") or "").strip() == "Decode"
+                basics |= operation == "Decode"
             elif policy.element == "OAuthV2":
-                operation = (policy.node.child_text("Operation", "") or "").strip()
-                tokens |= operation == "VerifyAccessToken"
+                if operation in _VERIFYING:
+                    tokens += _token_places(policy, origins)
                 basics |= operation.startswith(("Generate", "Refresh"))
-    pairs = tuple(
-        (credential.consumer_key, credential.consumer_secret)
-        for app in test_data.apps
-        if app.status in ("", "approved")
-        for credential in app.credentials
-        if credential.status in ("", "approved")
-    )
+    pairs = pairs_of(test_data, bundles, environment)
     missing = []
     if (keys or tokens) and not pairs:
         missing.append(
             "the test data has no app with an approved key: nothing behind its verification is reached"
         )
-    signed, unsigned = signed_tokens(bundles, origins)
-    if unsigned:
-        missing.append(
-            f"tokens for {', '.join(unsigned)} cannot be signed (no secret of an HS algorithm in test data, property sets "
-            "or the bundle): nothing behind them is reached"
-        )
-    return Credentials(tuple(dict.fromkeys(keys)), basics, tokens, pairs, tuple(missing), tuple(signed))
+    signed, reasons = signed_tokens(bundles, origins)
+    missing += reasons
+    if pairs and not _issues_jwts(bundles):
+        more, reasons = jwt_access_tokens(bundles, origins, pairs[0])
+        signed += more
+        missing += reasons
+    known = {pair.key for pair in pairs}
+    return Credentials(
+        tuple(dict.fromkeys(keys)),
+        basics,
+        tuple(dict.fromkeys(tokens)),
+        tuple(pairs),
+        next((token.value for token in test_data.tokens if token.consumer_key in known), ""),
+        tuple(_entries(bundles, test_data, origins)),
+        tuple(missing),
+        tuple(signed),
+    )
 
 
-def token_requests(scene: Scene, credentials: Credentials) -> Iterable[Scene]:
-    """A scene as a request for a token, in the ways in which clients ask for one."""
-    if not credentials.pairs:
-        return
-    key, secret = credentials.pairs[0]
-    for grant, more in (
-        ("client_credentials", {}),
-        ("password", {"username": "jane", "password": "pass-1234"}),
-    ):
-        for where in ("form", "query"):
-            changed = scene.copy()
-            changed.method, changed.document, changed.text = "POST", None, None
-            changed.content_type = "application/x-www-form-urlencoded"
-            changed.headers["Authorization"] = basic(key, secret)
-            fields = {"grant_type": grant, **more}
-            changed.form = {**changed.form, **fields} if where == "form" else changed.form
-            if where == "query":
-                changed.query |= fields
-            yield changed
+def _issues_jwts(bundles: Sequence[Bundle]) -> bool:
+    """Whether a policy issues access tokens that are JSON Web Tokens: then there is no need to sign any."""
+    return any(
+        policy.element == "OAuthV2" and policy.node.child_text("Operation", "").startswith("GenerateJWT")
+        for bundle in bundles
+        for policy in bundle.policies.values()
+    )
+
+
+def _token_places(policy: PolicySource, origins: Origins) -> list[Origin]:
+    """Where a policy looks for the access token; behind its prefix in the Authorization header by default."""
+    variable = policy.node.child_text("AccessToken", "")
+    if variable:
+        return [origin for origin in origins.of(variable)[:1] if origin.placeable]
+    prefix = policy.node.child_text("AccessTokenPrefix", "") or "Bearer"
+    return [Origin("header", name="Authorization", pattern=f"{prefix} {{}}")]
+
+
+def _entries(
+    bundles: Sequence[Bundle], test_data: TestData, origins: Origins
+) -> Iterator[tuple[Origin, str]]:
+    """Names of entries that are there, for the parts of requests that say which one to read."""
+    for lookup in lookups_of(bundles):
+        name = origins.constant(lookup.map)
+        parts = [origins.constant(part) for part in lookup.key]
+        if lookup.writes or name is None or None not in parts:
+            continue
+        shape = "__".join("(.+?)" if part is None else re.escape(part) for part in parts)
+        found = (re.fullmatch(shape, key) for key in lookup.entries(test_data, name) or ())
+        match = next((each for each in found if each is not None), None)
+        if match is None:
+            continue
+        unknown = [part for part, value in zip(lookup.key, parts, strict=True) if value is None]
+        for part, value in zip(unknown, match.groups(), strict=True):
+            origin = next((origin for origin in origins.of(part.ref) if origin.placeable), None)
+            if origin is not None:
+                yield origin, value

@@ -6,8 +6,7 @@ the same cases. A case is kept when it reaches a branch that no case before it r
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 
 from apiproxy_runtime.bundle.environment import Environment
@@ -16,8 +15,10 @@ from apiproxy_runtime.bundle.model import Bundle, ProxyEndpoint
 from apiproxy_runtime.bundle.testdata import TestData
 from apiproxy_runtime.rehearsal.generate.build import furnish, scenes
 from apiproxy_runtime.rehearsal.generate.conclusion import Generated, conclude
-from apiproxy_runtime.rehearsal.generate.credentials import credentials_of, token_requests
+from apiproxy_runtime.rehearsal.generate.credentials import credentials_of
 from apiproxy_runtime.rehearsal.generate.goals import Goal, Key, choices, goals_of
+from apiproxy_runtime.rehearsal.generate.granted import Granted
+from apiproxy_runtime.rehearsal.generate.grants import issuers_of
 from apiproxy_runtime.rehearsal.generate.origins import origins_of
 from apiproxy_runtime.rehearsal.generate.scene import Scene
 from apiproxy_runtime.rehearsal.generate.scout import Kept, Scout, key_of
@@ -31,9 +32,10 @@ from apiproxy_runtime.rehearsal.generate.trouble import (
     threats,
     upstream_troubles,
 )
-from apiproxy_runtime.rehearsal.outcome import Outcome
+from apiproxy_runtime.rehearsal.mocks import answering
 from apiproxy_runtime.rehearsal.side import Branch
 from apiproxy_runtime.rehearsal.sides.bundle import BundleSide
+from apiproxy_runtime.rehearsal.standins.keypair import key_set
 from apiproxy_runtime.rehearsal.stubs import Policy
 
 #: Seconds between two cases: more than a spike arrest or a quota of a minute remembers.
@@ -56,10 +58,14 @@ async def generate(
     limit: int = 5000,
     seconds: float = SECONDS,
     progress: Callable[[str], None] | None = None,
+    key_sets: Collection[str] = (),
 ) -> Generated:
-    """Cases for bundles; `limit` bounds the requests that are tried, `seconds` the time. Raises DeployError."""
+    """Cases for bundles; `limit` bounds the requests that are tried, `seconds` the time. Raises DeployError.
+
+    `key_sets` are addresses of public keys, which answer with the stand-in ones.
+    """
     explorer = _Explorer(
-        list(bundles), environment, test_data, limit, seconds, progress or (lambda text: None)
+        list(bundles), environment, test_data, limit, seconds, progress or (lambda text: None), key_sets
     )
     return await explorer.run()
 
@@ -73,22 +79,23 @@ class _Explorer:
         limit: int,
         seconds: float,
         progress: Callable[[str], None],
+        key_sets: Collection[str],
     ) -> None:
         self.bundles, self.environment, self.test_data = bundles, environment, test_data
         self.progress = progress
-        self.origins = origins_of(bundles, test_data, environment.property_sets)
-        self.credentials = credentials_of(bundles, test_data, self.origins)
+        mocks = [answering(address, key_set(), "the stand-in keys") for address in key_sets]
+        self.policy = Policy(mocks, on_miss="default")
+        self.origins = origins_of(bundles, environment, test_data, key_sets)
+        self.credentials = credentials_of(bundles, environment, test_data, self.origins)
         self.gap = TOKEN_GAP if self.credentials.tokens else GAP
         self.callers = callers_of(bundles, self.origins)
         self.scout = Scout(self._side("scout"), limit, seconds)
+        self.granted = Granted(self.scout, self.credentials, issuers_of(bundles, self.origins), self.gap)
         self.bases: dict[str, Scene] = {}
-        self.token = ""
         self.reasons: dict[Key, list[str]] = {}
 
     def _side(self, title: str) -> BundleSide:
-        return BundleSide(
-            title, self.bundles, self.environment, self.test_data, Findings(), Policy(on_miss="default")
-        )
+        return BundleSide(title, self.bundles, self.environment, self.test_data, Findings(), self.policy)
 
     async def run(self) -> Generated:
         scout = self.scout
@@ -97,9 +104,11 @@ class _Explorer:
             self.branches = scout.reached()
             self.progress("flows")
             for name, scene in self._flow_scenes():
-                if await self._try(name, scene) is not None:
+                passed = await self._try(name, scene)
+                if passed is not None:
                     self.bases[name] = scene
-            await self._find_token()
+                    self.granted.passed(name, scene, passed)
+            await self.granted.find()
             goals = list(goals_of(self.bundles))
             for number, goal in enumerate(goals):
                 if number % 20 == 0:
@@ -121,6 +130,7 @@ class _Explorer:
 
     async def _try(self, name: str, scene: Scene, *, always: bool = False) -> tuple[Branch, ...] | None:
         """Have the scout run a scene, with credentials unless it is about them."""
+        await self.granted.renew()
         if not always:
             scene = self._presented(scene)
         return await self.scout.attempt(name, scene, self.gap, always=always)
@@ -139,20 +149,6 @@ class _Explorer:
                     for scene in islice(scenes(self._base(endpoint), needs, self.origins, []), 1):
                         furnish(scene, self.origins)
                         yield name, scene
-
-    async def _find_token(self) -> None:
-        """Ask every flow for an access token, the way clients do."""
-        if not self.credentials.tokens:
-            return
-        for name, base in list(self.bases.items()):
-            for scene in token_requests(base, self.credentials):
-                exchange, outcome, passed = await self.scout.outcome(scene, self.gap)
-                token = _token_in(outcome)
-                if token:
-                    new = self.scout.first(passed)
-                    self.scout.kept.append(Kept(f"{name}: a token", exchange, new, self.gap))
-                    self.token = token
-                    return
 
     async def _pursue(self, goal: Goal) -> None:
         reasons = self.reasons.setdefault(goal.key, [])
@@ -209,7 +205,7 @@ class _Explorer:
 
     def _presented(self, scene: Scene) -> Scene:
         presented = scene.copy()
-        self.credentials.present(presented, self.token)
+        self.credentials.present(presented, self.granted.token)
         return presented
 
     async def _refusals(self) -> None:
@@ -253,7 +249,9 @@ class _Explorer:
                 exchange, outcome, passed = await self.scout.outcome(scene, gap)
                 new = self.scout.first(passed)
                 fresh += new
-                burst.append(Kept(f"{name}: request {number + 1} of a burst", exchange, new, gap))
+                burst.append(
+                    Kept(f"{name}: request {number + 1} of a burst", exchange, new, gap, outcome.response)
+                )
                 if outcome.response is not None and outcome.response.status == 429:
                     break
             last = burst[-1:] and burst[-1]
@@ -287,14 +285,3 @@ def _over(under: object, over: object) -> object:
     if isinstance(under, dict) and isinstance(over, dict):
         return {**under, **{name: _over(under.get(name), value) for name, value in over.items()}}
     return under if over is None else over
-
-
-def _token_in(outcome: Outcome) -> str:
-    if outcome.response is None or outcome.response.status != 200:
-        return ""
-    try:
-        body = json.loads(outcome.response.body)
-    except ValueError:
-        return ""
-    token = body.get("access_token") if isinstance(body, dict) else None
-    return token if isinstance(token, str) else ""

@@ -6,15 +6,16 @@ Read from the policies' XML: what ExtractVariables captures, what AssignMessage 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from types import MappingProxyType
 
+from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.model import Bundle
 from apiproxy_runtime.bundle.propertyset import parse_properties
 from apiproxy_runtime.bundle.testdata import TestData
 from apiproxy_runtime.bundle.xml import Node
+from apiproxy_runtime.rehearsal.generate.lookups import Part, lookups_of
 from apiproxy_runtime.rehearsal.generate.sample import embedded
 
 _PART = re.compile(
@@ -39,6 +40,11 @@ class Origin:
     name: str = ""
     pattern: str = ""
 
+    @property
+    def placeable(self) -> bool:
+        """Whether it is a part of the request that any text can be put into."""
+        return self.message == "request" and self.kind in ("header", "query", "form")
+
     def text(self, value: str) -> str:
         """The part's text that gives the variable this value."""
         return embedded(self.pattern, {"": value}) if self.pattern else value
@@ -46,13 +52,18 @@ class Origin:
 
 @dataclass(slots=True)
 class Origins:
-    """The origins of one bundle. `setters` names the policies that set a variable, for people."""
+    """The origins of some bundles.
+
+    setters   the policies that set a variable, for people
+    key_sets  addresses of public keys that answer with the stand-in ones
+    """
 
     known: dict[str, list[Origin]] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     callers: dict[str, str] = field(default_factory=dict)
     setters: dict[str, list[str]] = field(default_factory=dict)
     scripts: dict[str, str] = field(default_factory=dict)
+    key_sets: Collection[str] = ()
 
     def of(self, variable: str, in_response: bool = False, depth: int = 0) -> list[Origin]:
         """Where a variable comes from, the likeliest first; empty when nobody knows."""
@@ -62,6 +73,15 @@ class Origins:
         if not found:
             found += self._built_in(variable, in_response)
         return found
+
+    def constant(self, part: Part) -> str | None:
+        """What a variable always is, or the text in its place; None for one that is not known beforehand."""
+        if not part.ref:
+            return part.text
+        found = self.of(part.ref)
+        if found:
+            return found[0].name if found[0].kind == "constant" else None
+        return part.text or None
 
     def _built_in(self, variable: str, in_response: bool) -> Iterator[Origin]:
         name = variable.removesuffix(".string")
@@ -111,15 +131,25 @@ class Origins:
 
 
 def origins_of(
-    bundles: list[Bundle],
+    bundles: Sequence[Bundle],
+    environment: Environment,
     test_data: TestData,
-    property_sets: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    key_sets: Collection[str] = (),
 ) -> Origins:
-    """Read all policies of the bundles, and the property sets of bundles and environment."""
-    origins = Origins()
-    for name, held in chain(property_sets.items(), *map(_own_properties, bundles)):
+    """Read all policies of the bundles, the property sets of bundles and environment, and the test data's maps."""
+    origins = Origins(key_sets=key_sets)
+    for variable, value in (
+        ("environment.name", environment.name),
+        ("organization.name", environment.organization),
+    ):
+        origins.known[variable] = [Origin("constant", name=value)]
+    names = [Origin("constant", name=bundle.name) for bundle in bundles if bundle.kind == "apiproxy"]
+    origins.known["apiproxy.name"] = names
+    for name, held in chain(environment.property_sets.items(), *map(_own_properties, bundles)):
         for key, value in held.items():
-            origins.known[f"propertyset.{name}.{key}"] = [Origin("constant", name=value)]
+            origin = Origin("constant", name=value)
+            origins.known[f"propertyset.{name}.{key}"] = [origin]
+            origins.known[f"private.propertyset.{name}.{key}"] = [origin]
     policies = [policy for bundle in bundles for policy in bundle.policies.values()]
     for policy in policies:
         if policy.element in ("ServiceCallout", "ExternalCallout"):
@@ -140,12 +170,7 @@ def origins_of(
                 "PythonScript",
             ):
                 origins.scripts[policy.name] = resource.read().decode("utf-8", "replace")
-    values: dict[str, str] = {}
-    for table in test_data.maps:
-        values |= table.entries
-    for policy in policies:
-        if policy.element == "KeyValueMapOperations":
-            _map_values(policy.node, values, origins)
+    _map_values(bundles, test_data, origins)
     return origins
 
 
@@ -218,12 +243,15 @@ def _call_flow(name: str, node: Node, origins: Origins) -> None:
                 origins.known.setdefault(item.name, []).append(Origin("constant", name=item.text.strip()))
 
 
-def _map_values(node: Node, values: dict[str, str], origins: Origins) -> None:
-    for item in node.all("Get"):
-        variable = item.attributes.get("assignTo", "")
-        key = next((part.text.strip() for part in item.walk() if part.tag == "Parameter"), "")
-        if variable and key in values:
-            origins.known.setdefault(variable, []).append(Origin("constant", name=values[key]))
+def _map_values(bundles: Sequence[Bundle], test_data: TestData, origins: Origins) -> None:
+    for lookup in lookups_of(bundles):
+        name = origins.constant(lookup.map)
+        parts = [origins.constant(part) for part in lookup.key]
+        if lookup.writes or not lookup.variable or name is None or None in parts:
+            continue
+        value = (lookup.entries(test_data, name) or {}).get("__".join(map(str, parts)))
+        if value is not None:
+            origins.known.setdefault(lookup.variable, []).append(Origin("constant", name=value))
 
 
 _READERS = {"ExtractVariables": _extract, "AssignMessage": _assign, "FlowCallout": _call_flow}

@@ -62,6 +62,10 @@ class Scene:
     def copy(self) -> Scene:
         return copy.deepcopy(self)
 
+    def parts(self, kind: str) -> dict[str, str]:
+        """The headers, or the parameters of `query` or `form`; raises KeyError for another kind of part."""
+        return {"header": self.headers, "query": self.query, "form": self.form}[kind]
+
     def answer(self, caller: str) -> Answer:
         """The answer for a caller, made when there is none yet."""
         return self.answers.setdefault(caller, Answer())

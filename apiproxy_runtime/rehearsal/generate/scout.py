@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-from apiproxy_runtime.rehearsal.exchange import Exchange, UpstreamCall
+from apiproxy_runtime.rehearsal.exchange import Exchange, Response, UpstreamCall
 from apiproxy_runtime.rehearsal.generate.goals import Key
 from apiproxy_runtime.rehearsal.generate.scene import Scene
 from apiproxy_runtime.rehearsal.outcome import Outcome
@@ -19,12 +19,13 @@ ROUNDS = 5
 
 @dataclass(slots=True)
 class Kept:
-    """A case: what it is for, what it reached first, and the seconds before it."""
+    """A case: what it is for, what it reached first, the seconds before it, and what the scout was answered."""
 
     name: str
     exchange: Exchange
     new: tuple[Branch, ...]
     gap: float
+    response: Response | None
 
 
 class Scout:
@@ -88,7 +89,7 @@ class Scout:
         new = self.first(passed)
         if new or (always and identity not in self.requests):
             self.requests.add(identity)
-            self.kept.append(Kept(name, exchange, new, gap))
+            self.kept.append(Kept(name, exchange, new, gap, outcome.response))
         return passed
 
     def first(self, passed: tuple[Branch, ...]) -> tuple[Branch, ...]:

@@ -19,7 +19,10 @@ from apiproxy_runtime.rehearsal.stubs import Policy
 
 
 class BundleSide:
-    """Deploys bundles with their environment's files and answers cases with them."""
+    """Deploys bundles with their environment's files and answers cases with them.
+
+    `stand_ins` says that some of the test data was made up, for people.
+    """
 
     kind: Kind = "bundle"
     calls_seen = True
@@ -38,9 +41,11 @@ class BundleSide:
         *,
         explains: bool = True,
         folders: Mapping[str, str] | None = None,
+        stand_ins: bool = False,
     ) -> None:
         self.title = title
         self._folders = folders
+        self._stand_ins = stand_ins
         self._bundles = bundles
         self._environment = environment
         self._test_data = test_data
@@ -83,6 +88,8 @@ class BundleSide:
 
     def about(self) -> Mapping[str, str]:
         told = {"kind": "bundle", "environment": self._environment.name}
+        if self._stand_ins:
+            told["environment"] += " with stand-in test data"
         for bundle in self._bundles:
             told[bundle.name] = f"{bundle.kind} revision {bundle.revision}, {len(bundle.policies)} policies"
         return told
