@@ -9,6 +9,7 @@ import pytest
 
 from apiproxy_runtime.rehearsal.acceptance import BadRules, Facts, Rule, pack_names, read_pack, read_rules
 from apiproxy_runtime.rehearsal.difference import Difference, Severity
+from apiproxy_runtime.rehearsal.judge import is_rewritten
 from apiproxy_runtime.rehearsal.noise import Noise, alike
 from tests.house import show, steps
 from tests.rehearsal.shop import FILES, rehearsed
@@ -119,36 +120,124 @@ def test_a_pack_that_is_not_there_is_told_of() -> None:
         read_pack("kong-to-apigee")
 
 
-@pytest.mark.parametrize(
-    ("face", "path", "kind", "before", "after", "when", "rule"),
-    [
-        ("answer", "header.via", "header-extra", "", "1.1 kong/3.10.0", "success", "kong-names-itself"),
-        ("answer", "header.via", "header-extra", "", "1.1 proxy", "success", ""),
-        (
-            "answer",
-            "header.x-ratelimit-limit-minute",
-            "header-extra",
-            "",
-            "5",
-            "success",
-            "rate-limit-headers",
-        ),
-        ("answer", "body.$.fault", "missing", "{}", "", "error", "fault-body-shape"),
-        ("answer", "body.$.fault", "missing", "{}", "", "success", ""),
-        ("answer", "body.$.message", "extra", "", '"no"', "error", "fault-body-message"),
-        ("upstream", "header.x-consumer-id", "header-extra", "", "1", "success", "kong-connection-extras"),
-        ("upstream", "header.x-consumer-id", "header-missing", "1", "", "success", ""),
-    ],
-)
-def test_the_kong_pack_covers_what_kong_is_known_for(
-    face: str, path: str, kind: str, before: str, after: str, when: str, rule: str
-) -> None:
+#: For each rule of the pack: a difference it is about, then one that is nearly so.
+KONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "kong-names-itself": (
+        ("answer", "header.via", "header-extra", "", "1.1 kong/3.10.0"),
+        ("answer", "header.via", "header-extra", "", "1.1 proxy"),
+    ),
+    "kong-server-header": (
+        ("answer", "header.server", "header-value", "nginx", "kong/3.10.0"),
+        ("answer", "header.server", "header-value", "nginx", "apache"),
+    ),
+    "kong-latency-headers": (
+        ("answer", "header.x-kong-proxy-latency", "header-extra", "", "1"),
+        ("answer", "header.x-kongfu", "header-extra", "", "1"),
+    ),
+    "kong-request-id-upstream": (
+        ("upstream", "header.x-kong-request-id", "header-extra", "", "a1"),
+        ("upstream", "header.x-kong-other", "header-extra", "", "a1"),
+    ),
+    "kong-forwarded": (
+        ("upstream", "header.x-forwarded-path", "header-extra", "", "/a"),
+        ("upstream", "header.x-forwarded-for", "header-missing", "1.2.3.4", ""),
+    ),
+    "kong-real-ip": (
+        ("upstream", "header.x-real-ip", "header-extra", "", "1.2.3.4"),
+        ("answer", "header.x-real-ip", "header-extra", "", "1.2.3.4"),
+    ),
+    "kong-via-upstream": (
+        ("upstream", "header.via", "header-extra", "", "1.1 kong/3.10.0"),
+        ("upstream", "header.via", "header-value", "1.1 a, 1.1 b", "1.1 a"),
+    ),
+    "kong-connection-extras": (
+        ("upstream", "header.x-consumer-id", "header-extra", "", "1"),
+        ("upstream", "header.x-consumer-id", "header-missing", "1", ""),
+    ),
+    "kong-credential": (
+        ("upstream", "header.x-credential-identifier", "header-extra", "", "1"),
+        ("upstream", "header.x-credential-identifier", "header-value", "1", "2"),
+    ),
+    "kong-anonymous": (
+        ("upstream", "header.x-anonymous-consumer", "header-extra", "", "true"),
+        ("upstream", "header.x-anonymous", "header-extra", "", "true"),
+    ),
+    "rate-limit-headers": (
+        ("answer", "header.x-ratelimit-limit-minute", "header-extra", "", "5"),
+        ("answer", "header.x-ratelimit-limit-minute", "header-missing", "5", ""),
+    ),
+    "cache-headers": (
+        ("answer", "header.x-cache-key", "header-extra", "", "0f" * 32),
+        ("answer", "header.x-cache-hits", "header-extra", "", "3"),
+    ),
+    "echoed-forwarding-headers": (
+        ("answer", "header.x-forwarded-for", "header-missing", "10.0.0.1, 10.0.0.2", ""),
+        ("answer", "header.x-forwarded-host", "header-missing", "shop.example.com", ""),
+    ),
+    "echoed-host": (
+        ("answer", "header.host", "header-missing", "api.test", ""),
+        ("answer", "header.host", "header-missing", "other.test", ""),
+    ),
+    "retry-after": (
+        ("answer", "header.retry-after", "header-extra", "", "30", "error"),
+        ("answer", "header.retry-after", "header-extra", "", "30", "success"),
+    ),
+    "fault-body-shape": (
+        ("answer", "body.$.fault", "missing", "{}", "", "error"),
+        ("answer", "body.$.fault", "missing", "{}", "", "success"),
+    ),
+    "fault-body-message": (
+        ("answer", "body.$.message", "extra", "", '"no"', "error"),
+        ("answer", "body.$.message", "value", '"yes"', '"no"', "error"),
+    ),
+    "fault-body-request-id": (
+        ("answer", "body.$.request_id", "extra", "", '"a1"', "error"),
+        ("answer", "body.$.request_id", "extra", "", '"a1"', "success"),
+    ),
+    "fault-content-type": (
+        ("answer", "header.content-type", "header-value", "application/json", "application/json; charset=utf-8", "error"),
+        ("answer", "header.content-type", "header-value", "application/xml", "application/json; charset=utf-8", "error"),
+    ),
+    "authenticate-challenge": (
+        ("answer", "header.www-authenticate", "header-extra", "", "Key", "error"),
+        ("answer", "header.www-authenticate", "header-missing", "Key", "", "error"),
+    ),
+    "authenticate-challenge-words": (
+        ("answer", "header.www-authenticate", "header-value", "Bearer", 'Bearer error="invalid_token"', "error"),
+        ("answer", "header.www-authenticate", "header-value", "Bearer", "Negotiate", "error"),
+    ),
+    "path-normal-form": (
+        ("answer", "status", "open-door", "404", "200", "", "/t//a"),
+        ("answer", "status", "open-door", "404", "200", "", "/t/a"),
+    ),
+    "echoed-header": (
+        ("answer", "header.x-mine", "header-missing", "1", ""),
+        ("answer", "header.x-mine", "header-missing", "2", ""),
+    ),
+}  # fmt: skip
+
+
+def covering(told: tuple[str, ...]) -> set[str]:
+    """The rules of the pack that are about a difference: face, path, kind, before, after, when, path of the request."""
+    face, path, kind, before, after, when, asked = (*told, *("success", "/t/a")[len(told) - 5 :])
     assert face in ("answer", "upstream")
     difference = Difference(face, "", path, kind, before, after, Severity.minor)
+    sent = (("Host", "api.test"), ("X-Mine", "1"))
     pack = read_pack("apigee-to-kong")
-    assert [each.id for each in pack.rules if each.covers(difference, Facts("GET /", when))][:1] == (
-        [rule] if rule else []
-    )
+    case = Facts(f"GET {asked}", when, sent, is_rewritten(asked))
+    return {rule.id for rule in (*pack.rules, *pack.known) if rule.covers(difference, case)}
+
+
+@pytest.mark.parametrize("rule", KONG)
+def test_a_rule_of_the_kong_pack_covers_its_difference_and_no_near_one(rule: str) -> None:
+    hit, miss = KONG[rule]
+    assert rule in covering(hit)
+    assert rule not in covering(miss)
+
+
+def test_each_rule_of_the_kong_pack_is_tried() -> None:
+    pack = read_pack("apigee-to-kong")
+    assert [rule.id for rule in (*pack.rules, *pack.known)] == list(KONG)
 
 
 IDS = {**FILES, "policies/AM-Answer.xml": show("AM-Answer", X_Id="{messageid}")}
