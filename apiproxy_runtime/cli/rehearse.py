@@ -15,6 +15,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from apiproxy_runtime import __version__
+from apiproxy_runtime.bundle.archive import SourceError
 from apiproxy_runtime.bundle.discover import NoBundleFound
 from apiproxy_runtime.bundle.finding import DeployError
 from apiproxy_runtime.cli.announce import report
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         report(error.findings, sys.stderr)
         print("apiproxy rehearse: a side cannot be deployed", file=sys.stderr)
     except (
-        BadRules, BadMocks, BadRecording, BadSide, JournalMismatch, NoBundleFound, NothingToRun, ValueError, OSError
+        BadRules, BadMocks, BadRecording, BadSide, JournalMismatch, NoBundleFound, NothingToRun, SourceError, ValueError, OSError
     ) as error:  # fmt: skip
         print(f"apiproxy rehearse: {error}", file=sys.stderr)
     return 2

@@ -7,6 +7,7 @@ import logging
 import sys
 from pathlib import Path
 
+from apiproxy_runtime.bundle.archive import SourceError
 from apiproxy_runtime.bundle.discover import NoBundleFound
 from apiproxy_runtime.bundle.finding import DeployError
 from apiproxy_runtime.cli.announce import report
@@ -35,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
             report(loaded.findings, sys.stderr)
             raise ValueError("no bundle could be read")
         return run_loop(explore(options, loaded, invent(options, loaded)))
-    except (NoBundleFound, BadRecording, ValueError, OSError) as error:
+    except (NoBundleFound, BadRecording, SourceError, ValueError, OSError) as error:
         print(f"apiproxy traffic: {error}", file=sys.stderr)
         return 2
 

@@ -173,3 +173,26 @@ def test_recorded_traffic_is_replayed_without_them(guarded: Path, tmp_path: Path
     report = rehearse(file, guarded, guarded, tmp_path / "report.json")
     assert "stand-in" not in capsys.readouterr().err
     assert "stand-in" not in report["sides"]["before"]["about"]
+
+
+def test_kong_lets_in_whom_apigee_lets_in(tmp_path: Path) -> None:
+    bundle = write_bundle(
+        tmp_path,
+        "plain",
+        {
+            "proxies/default.xml": proxy("/p", request=steps("VA")),
+            "targets/default.xml": target("http://up.test/back"),
+            "policies/VA.xml": VERIFY,
+        },
+    )
+    kept = tmp_path / "kept"
+    report = rehearse("generated", bundle, "kong", tmp_path / "report.json", "--keep", str(kept))
+    entries = json.loads((kept / "cases.har").read_text())["log"]["entries"]
+    served = {entry["_id"] for entry in entries if entry["response"]["status"] == 200}
+    # what Kong does to paths before it looks for a route is another matter
+    judged = {case["id"]: case["verdict"] for case in report["cases"] if "path:" not in case["name"]}
+    behind = {verdict for number, verdict in judged.items() if number in served}
+    refused = {verdict for number, verdict in judged.items() if number not in served}
+    assert behind == refused == {"expected"}
+    assert len(served & set(judged)) > 4
+    assert "stand-in-key" in (kept / "kong.yml").read_text()

@@ -20,6 +20,7 @@ from apiproxy_runtime.rehearsal.generate.origins import json_steps, xml_steps
 from apiproxy_runtime.rehearsal.generate.sample import of_regex
 from apiproxy_runtime.rehearsal.generate.scene import drop_json, put_json, xml_of
 from apiproxy_runtime.rehearsal.har import read_har, write_har
+from apiproxy_runtime.rehearsal.standins.kinds import stand_ins_for
 from tests.house import mark, note, proxy, raise_fault, steps, target, write_bundle
 
 ROUTES = """<RouteRule name="beta"><Condition>request.header.x-beta = "yes"</Condition>
@@ -215,3 +216,47 @@ def test_documents_are_made_from_paths() -> None:
     assert json_steps("$.a[?(@.x)]") is None
     assert xml_steps("/a/b/@c") == ("a", "b", "@c")
     assert xml_of({("a", "b"): "1 < 2", ("a", "@c"): "x"}, {}) == '<a c="x"><b>1 &lt; 2</b></a>'
+
+
+async def test_a_quota_of_the_product_is_used_up(tmp_path: Path) -> None:
+    quota = """<Quota name="Q" type="calendar"><Allow countRef="verifyapikey.VK.apiproduct.developer.quota.limit"/>
+<Interval>1</Interval><TimeUnit>minute</TimeUnit></Quota>"""
+    path = write_bundle(
+        tmp_path,
+        "metered",
+        {
+            "proxies/default.xml": proxy("/m", request=steps("VK", "Q")),
+            "targets/default.xml": target(),
+            "policies/VK.xml": KEY,
+            "policies/Q.xml": quota,
+        },
+    )
+    bundle = read_bundle(path, Findings())
+    assert bundle is not None
+    stand_ins = stand_ins_for([bundle], Environment(), TestData())
+    found = await generate([bundle], *stand_ins.added_to(Environment(), TestData()))
+    statuses = [case.response.status for case in found.exchanges if case.response is not None]
+    assert statuses.count(429) == 1
+
+
+async def test_whom_an_entity_belongs_to_is_told_by_the_key(tmp_path: Path) -> None:
+    access = """<AccessEntity name="AE"><EntityType value="developer"/>
+<EntityIdentifier ref="request.queryparam.key" type="consumerkey"/></AccessEntity>"""
+    path = write_bundle(
+        tmp_path,
+        "known",
+        {
+            "proxies/default.xml": proxy(
+                "/k", request=steps("AE", N1="AccessEntity.AE != null", N2="AccessEntity.AE = null")
+            ),
+            "targets/default.xml": target(),
+            "policies/AE.xml": access,
+            "policies/N1.xml": note("N1"),
+            "policies/N2.xml": note("N2"),
+        },
+    )
+    bundle = read_bundle(path, Findings())
+    assert bundle is not None
+    stand_ins = stand_ins_for([bundle], Environment(), TestData())
+    found = await generate([bundle], *stand_ins.added_to(Environment(), TestData()))
+    assert found.unreached == []

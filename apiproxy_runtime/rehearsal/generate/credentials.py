@@ -66,10 +66,12 @@ def credentials_of(
     for bundle in bundles:
         for policy in bundle.policies.values():
             operation = policy.node.child_text("Operation", "")
-            if policy.element == "VerifyAPIKey":
-                node = policy.node.child("APIKey")
-                ref = node.attributes.get("ref", "").strip() if node is not None else ""
-                keys += [origin for origin in origins.of(ref)[:1] if origin.placeable]
+            if not policy.enabled:
+                continue
+            if policy.element in ("VerifyAPIKey", "AccessEntity"):
+                keys += [
+                    origin for ref in _key_refs(policy) for origin in origins.of(ref)[:1] if origin.placeable
+                ]
             elif policy.element == "BasicAuthentication":
                 basics |= operation == "Decode"
             elif policy.element == "OAuthV2":
@@ -99,6 +101,16 @@ def credentials_of(
         tuple(missing),
         tuple(signed),
     )
+
+
+def _key_refs(policy: PolicySource) -> Iterator[str]:
+    """The variables in which a policy looks for a key."""
+    for node in policy.node.walk():
+        identifies = (
+            node.tag == "EntityIdentifier" and node.attributes.get("type", "").lower() == "consumerkey"
+        )
+        if node.tag == "APIKey" or identifies:
+            yield node.attributes.get("ref", "").strip()
 
 
 def _issues_jwts(bundles: Sequence[Bundle]) -> bool:

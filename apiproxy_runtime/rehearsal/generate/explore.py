@@ -225,13 +225,18 @@ class _Explorer:
 
     async def _bursts(self) -> None:
         """The same request until a quota or a spike arrest refuses it, where that reaches something new."""
+        limits = [product.quota.limit for product in self.test_data.products if product.quota is not None]
         allowed = [
-            int(text)
+            limit
             for bundle in self.bundles
             for policy in bundle.policies.values()
             if policy.element == "Quota"
             for node in policy.node.all("Allow")
-            if (text := node.attributes.get("count", "")).isdigit() and int(text) <= QUOTA
+            for limit in (
+                *(int(text) for text in [node.attributes.get("count", "")] if text.isdigit()),
+                *(limits if node.attributes.get("countRef", "").endswith("quota.limit") else ()),
+            )
+            if limit <= QUOTA
         ]
         arrests = any(
             policy.element == "SpikeArrest" for bundle in self.bundles for policy in bundle.policies.values()
