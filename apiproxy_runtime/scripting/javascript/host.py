@@ -48,6 +48,8 @@ class Host:
         self.ctx: MessageContext | None = None
         #: stands for the run, or for the transaction in a session's realm
         self.run = object()
+        #: whether a flow variable holds an object that later scripts can only share, not copy
+        self.shares = False
         self.exchanges = exchanges
         self.policy = ""
         self._wording = wording
@@ -118,7 +120,8 @@ class Host:
     def _do_setCollection(self, name: str, items: str) -> None:
         self._write(text_from_script(name), json.loads(items))
 
-    def _do_setObject(self, name: str, value: str | None, text: str, number: int) -> None:
+    def _do_setObject(self, name: str, value: str | None, text: str, number: int, living: bool) -> None:
+        self.shares = self.shares or living
         json_text = None if value is None else text_from_script(value)
         self._write(text_from_script(name), ScriptValue(json_text, text_from_script(text), self.run, number))
 

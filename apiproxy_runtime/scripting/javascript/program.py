@@ -3,7 +3,8 @@
 Scripts that leave the built-ins alone run in a context that serves one request after another, as a function that was
 compiled once; its built-ins are frozen and its globals compared after each run, so that nothing passes from one
 request to the next. All others get a context of their own for each run, where they are evaluated file by file.
-Scripts that share objects through `context.session` run in a context that belongs to the transaction.
+Scripts that share objects through `context.session` run in a context that belongs to the transaction; so do those that
+run after a script has put functions into a flow variable.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ __all__ = ["JavaScriptProgram", "Script", "ScriptError", "ScriptFailed", "Script
 UNLIMITED_MS = 5000
 #: Contexts that wait for the next request, of one program.
 _IDLE = 4
-#: Where transactions keep the context of scripts that use `context.session`.
+#: Where transactions keep the context of scripts that share objects.
 _SESSION = "javascript"
 #: Put before a script that shall be read but not run.
 _READ_ONLY = "throw '$read';"
@@ -99,7 +100,9 @@ class JavaScriptProgram:
     def _realm(self, ctx: MessageContext) -> Realm:
         """A context for a run, with everything the scripts need in it."""
         real = ctx.world.__class__ is World
-        if self.sources.has_session:
+        if self.sources.has_session or (
+            self.shareable and ctx.session is not None and _SESSION in ctx.session
+        ):
             return self._session_realm(ctx, real)
         if not self.shareable or not real:
             realm = self._new(ctx)
@@ -121,7 +124,7 @@ class JavaScriptProgram:
         if ctx.session is None:
             ctx.session = {}
         realm: Realm | None = ctx.session.get(_SESSION)
-        if realm is None:
+        if realm is None or (realm.shared and not self.sources.shareable):
             realm = ctx.session[_SESSION] = self._new(ctx)
             realm.open_session()
         realm.host.ctx, realm.host.policy = ctx, self.policy
@@ -135,15 +138,18 @@ class JavaScriptProgram:
         realm.host.ctx, realm.host.policy = ctx, self.policy
         return realm
 
-    def _leave(self, realm: Realm) -> None:
+    def _leave(self, realm: Realm, ctx: MessageContext) -> None:
         """The run went well: keep the context for the next if it is as it was."""
         realm.host.ctx = None
         if self.waits and self._spawn is not None:
             tasks = realm.host.exchanges.take_unfinished()
             if tasks:
                 self._spawn(finish(tasks))
-        if self.sources.has_session:
+        if realm.session:
             realm.is_clean()
+            return
+        if realm.host.shares:
+            self._keep(realm, ctx)
             return
         if realm.shared:
             realm.host.exchanges.clear()
@@ -152,10 +158,19 @@ class JavaScriptProgram:
                 return
         realm.close()
 
+    def _keep(self, realm: Realm, ctx: MessageContext) -> None:
+        """Let later scripts of the transaction run in a context, for the functions that this one left."""
+        if realm.shared:
+            realm.is_clean()
+        if ctx.session is None:
+            ctx.session = {}
+        ctx.session[_SESSION] = realm
+        realm.open_session()
+
     def _abandon(self, realm: Realm, ctx: MessageContext, usable: bool) -> None:
         """The run failed: what it left in the context is not worth finding out, unless the transaction needs it."""
         realm.host.ctx = None
-        if not self.sources.has_session:
+        if not realm.session:
             realm.close()
         elif not usable and ctx.session is not None:
             ctx.session.pop(_SESSION, None)
@@ -184,7 +199,7 @@ class JavaScriptProgram:
         except OutOfMemory:
             raise ScriptFailed("InternalError: out of memory", "", 0) from None
         else:
-            self._leave(realm)
+            self._leave(realm, ctx)
         finally:
             if realm.host.ctx is not None:
                 self._abandon(realm, ctx, usable)

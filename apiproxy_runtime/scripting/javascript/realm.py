@@ -31,6 +31,7 @@ class Realm:
     """A place for scripts to run in.
 
     shared   whether it serves many requests
+    session  whether it belongs to a transaction, for its later scripts
     defined  whether it runs a function that was compiled once
     """
 
@@ -40,6 +41,7 @@ class Realm:
         #: seconds of CPU that are left of the run, as of the moment `_since`
         self._budget = self._since = 0.0
         self.shared = False
+        self.session = False
         self.defined = False
         self._sources = Sources(())
         self._loaded: set[str] = set()
@@ -95,16 +97,18 @@ class Realm:
 
     def open_session(self) -> None:
         """Give scripts a `context.session` that lasts as long as the realm."""
-        self._part("shared")
-        self._part("rhino")
-        self._bound(",".join(SLOW))
+        self.session = True
+        if not self.shared:
+            self._part("shared")
+            self._part("rhino")
+            self._bound(",".join(SLOW))
         self._do("openSession")
 
     def lock_down(self) -> None:
         """Freeze the built-ins: the realm will serve many requests."""
         self.shared = True
         self._bound(",".join(SLOW))
-        for part in ("rhino", "shared", "values", "errors", "message", "lockdown"):
+        for part in ("rhino", "dates", "shared", "values", "errors", "message", "lockdown"):
             self._part(part)
 
     def define(self, sources: Sources) -> None:

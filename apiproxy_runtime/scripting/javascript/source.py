@@ -202,7 +202,11 @@ class Sources:
             parts.add("rhino")
         if self._asks_last_match:
             parts.add("regexp")
-        return [part for part in ("rhino", "regexp", "message", "http", "crypto", "e4x") if part in parts]
+        if "Date" in self.words:
+            parts.add("dates")
+        return [
+            part for part in ("rhino", "regexp", "dates", "message", "http", "crypto", "e4x") if part in parts
+        ]
 
     @cached_property
     def _asks_last_match(self) -> bool:

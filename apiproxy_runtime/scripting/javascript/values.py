@@ -21,7 +21,7 @@ class ScriptValue:
     """An object that a script put into a flow variable.
 
     It prints as JavaScript prints it. The run that made it gets the object itself again: `owner` stands for that run,
-    `number` is the object's place in it. A later script gets a copy made from its JSON (`json` None for functions
+    `number` is the object's place in it. Other scripts get a copy made from its JSON (`json` None for functions
     and the like, which are only text to others).
     """
 

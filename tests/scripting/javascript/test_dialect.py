@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from apiproxy_runtime.scripting.javascript.dialect import rewrite
 from apiproxy_runtime.scripting.javascript.tokens import bare, tokenize
-from tests.scripting.javascript.scripts import answer, context, failure_of, run, value_of
+from tests.scripting.javascript.scripts import ALONE, answer, context, failure_of, run, value_of
 
 RSS = """<?xml version="1.0"?>
 <rss xmlns:w="urn:weather" version="2">
@@ -188,3 +188,60 @@ def test_tokens_put_together_are_the_script(script: str) -> None:
 def test_rewriting_and_blanking_keep_the_lines(script: str) -> None:
     assert bare(tokenize(script)).count("\n") >= 0
     assert rewrite(script).count("\n") >= script.count("\n")
+
+
+@pytest.mark.parametrize("prefix", ["", ALONE])
+@pytest.mark.parametrize(
+    ("text", "date"),
+    [
+        ("2012-10-11", "2012-10-11T00:00:00.000Z"),
+        ("2012-10-11T12:13", "2012-10-11T12:13:00.000Z"),
+        ("2012-10-11T12:13:14.567+02:00", "2012-10-11T10:13:14.567Z"),
+        ("2012-10-11T12:13:14-0130", "2012-10-11T13:43:14.000Z"),
+        ("Thu, 11 Oct 2012 12:13:14 GMT", "2012-10-11T12:13:14.000Z"),
+        ("Thu Oct 11 12:13:14 +0530 2012", "2012-10-11T06:43:14.000Z"),
+        ("Thu Oct 11 2012 12:13:14 GMT-0000 (UTC)", "2012-10-11T12:13:14.000Z"),
+        ("10/11/2012 3:04 pm", "2012-10-11T15:04:00.000Z"),
+        ("October 11, 2012 12:04 AM PST", "2012-10-11T08:04:00.000Z"),
+        ("2012-10-11 12:13:14", None),
+        ("2012-02-30", None),
+        ("2012-13-01", None),
+        ("room 1", None),
+        ("1", None),
+        ("", None),
+    ],
+)
+async def test_texts_are_dates_where_rhino_takes_them_for_dates(
+    text: str, date: str | None, prefix: str
+) -> None:
+    script = f"""{prefix}
+    var time = Date.parse('{text}');
+    context.setVariable('same', new Date('{text}').getTime() === time || isNaN(time));
+    context.setVariable('date', isNaN(time) ? null : new Date(time).toISOString());
+    """
+    ctx = await run(script)
+    assert ctx.variables["same"] is True
+    assert ctx.variables["date"] == date
+
+
+@pytest.mark.parametrize("prefix", ["", ALONE])
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("new Date(0)", "Thu Jan 01 1970 00:00:00 GMT-0000 (UTC)"),
+        ("new Date(45296000).toLocaleString()", "January 1, 1970 12:34:56 PM UTC"),
+        ("new Date(0).toLocaleTimeString()", "12:00:00 AM UTC"),
+        ("new Date(5e11).toLocaleDateString()", "November 5, 1985"),
+        ("new Date(5e11).toDateString()", "Tue Nov 05 1985"),
+        ("new Date(5e11).toTimeString()", "00:53:20 GMT-0000 (UTC)"),
+        ("new Date('never')", "Invalid Date"),
+        ("Date.UTC(1970, 0, 2) + ',' + new Date(2012, 9).getUTCMonth()", "86400000,9"),
+        (
+            "typeof Date() + (new Date() instanceof Date) + (new Date().constructor === Date)",
+            "stringtruetrue",
+        ),
+    ],
+)
+async def test_dates_print_as_in_rhino(expression: str, text: str, prefix: str) -> None:
+    ctx = await run(f"{prefix}context.setVariable('r', '' + ({expression}));")
+    assert ctx.variables["r"] == text

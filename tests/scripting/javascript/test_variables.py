@@ -8,6 +8,7 @@ import pytest
 
 from apiproxy_runtime.message.message import Message
 from apiproxy_runtime.message.text import text_of
+from apiproxy_runtime.scripting.javascript.program import ScriptFailed
 from apiproxy_runtime.scripting.javascript.values import ScriptValue
 from tests.scripting.javascript.scripts import ALONE, context, program, run, value_of
 
@@ -84,8 +85,48 @@ async def test_an_object_read_back_by_the_script_that_set_it_is_the_same_object(
     first = await run(compiled)
     assert first.variables["same"] is True
     assert (await run(compiled)).variables["same"] is True
-    other = await value_of("typeof context.getVariable('o').f", first)
-    assert other == "undefined"
+
+
+@pytest.mark.parametrize("prefix", ["", ALONE])
+@pytest.mark.parametrize(
+    ("stored", "used", "result"),
+    [
+        ("{add: function (a, b) { return a + b; }}", "stored.add(1, 2)", 3),
+        ("{text: {shout: function (s) { return s + '!'; }}}", "stored.text.shout('a')", "a!"),
+        ("function (n) { return n * 2; }", "stored(4)", 8),
+        ("new Date(5)", "stored.getTime()", 5),
+        ("(function () { var o = {n: 1}; o.self = o; return o; })()", "stored.self.self.n", 1),
+    ],
+)
+async def test_later_scripts_of_a_transaction_can_call_what_a_script_stored(
+    prefix: str, stored: str, used: str, result: object
+) -> None:
+    first = program(f"{prefix}context.setVariable('stored', {stored}); leaked = 1;")
+    second = program(
+        f"var stored = context.getVariable('stored'); context.setVariable('result', {used});"
+        "context.setVariable('leaked', typeof leaked);"
+    )
+    for _ in range(2):
+        ctx = await run(first)
+        assert ctx.variables.get("result") is None
+        assert (await run(second, ctx)).variables["result"] == result
+        assert prefix or ctx.variables["leaked"] == "undefined"
+        assert (await run(second, ctx)).variables["result"] == result
+    with pytest.raises(ScriptFailed):
+        await run(second)
+
+
+async def test_a_script_that_changes_built_ins_gets_a_copy_of_what_another_stored() -> None:
+    ctx = await run("context.setVariable('o', {a: 1, f: function () {}});")
+    await run(
+        "String.prototype.shout = function () { return this + '!'; }; context.setVariable('s', 'a'.shout());",
+        ctx,
+    )
+    assert ctx.variables["s"] == "a!"
+    assert (
+        await value_of("[context.getVariable('o').a, typeof context.getVariable('o').f].join()", ctx)
+        == "1,function"
+    )
 
 
 async def test_built_in_variables_are_read_and_written_by_name() -> None:

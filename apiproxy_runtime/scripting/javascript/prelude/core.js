@@ -25,8 +25,8 @@
     setVariable(name, value) {
       if ($.live) $.flush();
       const type = typeof value;
-      if (type === 'object' && value) { need('values'); $.setObject(text(name), value); } else {
-        received(set(text(name), type === 'string' || type === 'function' ? safe(value)
+      if (type === 'object' && value || type === 'function') { need('values'); $.setObject(text(name), value); } else {
+        received(set(text(name), type === 'string' ? safe(value)
           : type === 'number' || type === 'boolean' ? value : type === 'bigint' ? text(value) : null));
       }
     },

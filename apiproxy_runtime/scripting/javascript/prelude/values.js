@@ -34,6 +34,15 @@
       default: throw new Error(rest);
     }
   };
+  // Whether a copy made from JSON would lack something: functions, or what a prototype gives.
+  const lives = (value, depth) => {
+    if (typeof value === 'function') return true;
+    if (typeof value !== 'object' || value === null || depth === 0) return false;
+    if (Array.isArray(value)) return false;
+    const prototype = Object.getPrototypeOf(value);
+    return prototype !== null && prototype !== Object.prototype
+      || Object.values(value).some((member) => lives(member, depth - 1));
+  };
   $.setObject = (name, value) => {
     const handle = $.handleOf === undefined ? undefined : $.handleOf(value);
     if (handle !== undefined) { call('setMessage', safe(name), handle); return; }
@@ -43,7 +52,9 @@
     }
     if (Object.getPrototypeOf(value) === Collection) { call('setCollection', safe(name), stringify(value)); return; }
     let json;
-    try { json = $.isXML !== undefined && $.isXML(value) ? undefined : stringify(value); } catch (e) { json = undefined; }
-    call('setObject', safe(name), json === undefined ? null : safe(json), safe(value), $.kept.push(value) - 1);
+    const xml = $.isXML !== undefined && $.isXML(value);
+    try { json = xml ? undefined : stringify(value); } catch (e) { json = undefined; }
+    const living = !xml && (json === undefined || lives(value, 3));
+    call('setObject', safe(name), json === undefined ? null : safe(json), safe(value), $.kept.push(value) - 1, living);
   };
 })
