@@ -7,10 +7,7 @@ belongs to the stand-in key pair. Where neither is at hand there are only wrong 
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import json
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,18 +17,23 @@ from apiproxy_runtime.bundle.xml import Node
 from apiproxy_runtime.rehearsal.generate.origins import Origin, Origins
 from apiproxy_runtime.rehearsal.generate.pairs import Pair
 from apiproxy_runtime.rehearsal.generate.scene import Scene
-from apiproxy_runtime.rehearsal.standins.keypair import ALGORITHMS, STRANGER, Sign, key_pair, key_set, signer
+from apiproxy_runtime.rehearsal.generate.signing import (
+    HASHES,
+    NoKey,
+    fetcher,
+    hmac_signer,
+    key_id,
+    known,
+    pair_signer,
+    secret_signer,
+)
+from apiproxy_runtime.rehearsal.standins.keypair import ALGORITHMS, STRANGER, Sign, key_set, signer
 from apiproxy_runtime.rehearsal.virtual import START
 
-_HASHES = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
 _AUTHORIZATION = "request.header.authorization"
 #: Seconds that a token is good for: ten years, so that a recording can be replayed on a live gateway too.
 _LIFETIME = 10 * 365 * 24 * 3600
 _WRONG_SECRET = b"the secret of somebody else, long enough for all of the algorithms there are"
-
-
-class NoKey(Exception):
-    """The key to sign with is not known; the text says which one it would be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def jwt_access_tokens(
 def _told(missing: dict[str, list[str]]) -> list[str]:
     """The policies for which no right token can be made, by why; the empty reason is none."""
     return [
-        f"tokens for {', '.join(dict.fromkeys(names))} cannot be signed: {why}. Nothing behind is reached"
+        f"tokens for {', '.join(dict.fromkeys(names))} cannot be signed: {why}. Nothing behind them is reached"
         for why, names in missing.items()
         if why
     ]
@@ -142,18 +144,6 @@ def token_troubles(scene: Scene, tokens: Iterable[SignedToken]) -> Iterator[tupl
             yield f"{what} for {token.policy}", changed
 
 
-def key_set_address(policy: PolicySource, origins: Origins) -> str:
-    """The address that a policy fetches public keys from; empty when it fetches none, or nobody knows it yet."""
-    key = policy.node.child("PublicKey")
-    keys = key.child("JWKS") if key is not None else None
-    if keys is None:
-        return ""
-    ref = keys.attributes.get("uriRef", "").strip()
-    if ref:
-        return next((origin.name for origin in origins.of(ref) if origin.kind == "constant"), "").strip()
-    return keys.attributes.get("uri", "").strip()
-
-
 def _token(
     policy: PolicySource, origins: Origins, source: str, claims: dict[str, Any]
 ) -> tuple[SignedToken, str]:
@@ -166,92 +156,21 @@ def _token(
     if node.child("DetachedContent") is not None:
         raise NoKey("its content is detached")
     names = [name for part in node.child_text("Algorithm", "").split(",") if (name := part.strip())]
-    algorithm = next((name for name in names if name in _HASHES or name in ALGORITHMS), "")
+    algorithm = next((name for name in names if name in HASHES or name in ALGORITHMS), "")
     if not algorithm:
         raise NoKey("it takes encrypted tokens")
     why, sign, header, caller = "", None, dict[str, Any](), ""
     try:
-        if algorithm in _HASHES:
-            sign, header = _by_secret(node, algorithm, origins)
+        if algorithm in HASHES:
+            sign, header = secret_signer(node, algorithm, origins)
         else:
-            header, caller = _key_id(node, origins), _caller(node, origins)
-            sign = _by_pair(policy, algorithm, origins, header, caller)
+            header, caller = key_id(node, origins), fetcher(node, origins)
+            sign = pair_signer(policy, algorithm, origins, header, caller)
     except NoKey as reason:
         why = str(reason)
-    stranger = _hmac(algorithm, _WRONG_SECRET) if algorithm in _HASHES else signer(algorithm, STRANGER)
+    stranger = hmac_signer(algorithm, _WRONG_SECRET) if algorithm in HASHES else signer(algorithm, STRANGER)
     header |= _claimed(node.child("AdditionalHeaders"), origins)
     return SignedToken(policy.name, origin, algorithm, sign, stranger, claims, header, caller), why
-
-
-def _by_secret(node: Node, algorithm: str, origins: Origins) -> tuple[Sign, dict[str, Any]]:
-    key = node.child("SecretKey")
-    held = key.child("Value") if key is not None else None
-    secret = _known(held, origins)
-    if key is None or held is None or not secret:
-        raise NoKey("no secret of an HS algorithm in test data, property sets or the bundle")
-    encoding = key.attributes.get("encoding") or held.attributes.get("encoding") or ""
-    try:
-        raw = _bytes(secret, encoding.strip().lower())
-    except ValueError:
-        raise NoKey(f"its secret is not written in {encoding}") from None
-    key_id = _known(key.child("Id"), origins)
-    return _hmac(algorithm, raw), {"kid": key_id} if key_id else {}
-
-
-def _caller(node: Node, origins: Origins) -> str:
-    """The policy whose call is answered with the JWKS, where another policy than the verifying one fetches it."""
-    key = node.child("PublicKey")
-    keys = key.child("JWKS") if key is not None else None
-    ref = keys.attributes.get("ref", "").strip() if keys is not None else ""
-    found = (origin.message for origin in origins.of(ref) if origin.kind == "body")
-    return next((message for message in found if message not in ("request", "target")), "") if ref else ""
-
-
-def _by_pair(
-    policy: PolicySource, algorithm: str, origins: Origins, header: dict[str, Any], caller: str
-) -> Sign:
-    """What signs with the stand-in pair, where the policy's public key belongs to it; sets the header's `kid`."""
-    key = policy.node.child("PublicKey")
-    if key is None:
-        raise NoKey("it names no public key")
-    pair = key_pair(algorithm)
-    keys = key.child("JWKS")
-    if keys is not None:
-        held = _known(keys, origins)
-        fetched = bool(keys.attributes.get("uri") or keys.attributes.get("uriRef"))
-        if not fetched and not caller and (held is None or pair.jwk not in _set_of(held)):
-            first = next((each for each in _set_of(held or "") if "kid" in each), {})
-            header |= {"kid": first["kid"]} if first else {}
-            raise NoKey(
-                "nobody but their owner has the private keys of its JWKS; only wrong tokens are tried"
-            )
-        if fetched and key_set_address(policy, origins) not in origins.key_sets:
-            header["kid"] = pair.key_id
-            raise NoKey(
-                "nobody but their owner has the private keys of its JWKS; only wrong tokens are tried"
-            )
-        header["kid"] = pair.key_id
-    else:
-        text = _known(key.child("Value"), origins) or _known(key.child("Certificate"), origins) or ""
-        if _squeezed(text) not in (_squeezed(pair.public_pem), _squeezed(pair.certificate)):
-            raise NoKey("nobody but its owner has the private key; only wrong tokens are tried")
-    return signer(algorithm)
-
-
-def _set_of(text: str) -> list[dict[str, Any]]:
-    """The keys of a JWKS."""
-    try:
-        data = json.loads(text)
-    except ValueError:
-        return []
-    keys = data.get("keys") if isinstance(data, dict) else None
-    return [key for key in keys if isinstance(key, dict)] if isinstance(keys, list) else []
-
-
-def _key_id(node: Node, origins: Origins) -> dict[str, Any]:
-    key = node.child("PublicKey")
-    key_id = _known(key.child("Id"), origins) if key is not None else None
-    return {"kid": key_id} if key_id else {}
 
 
 def _claims(node: Node, origins: Origins) -> dict[str, Any]:
@@ -262,7 +181,7 @@ def _claims(node: Node, origins: Origins) -> dict[str, Any]:
         ("Audience", "aud", ""),
         ("Id", "jti", ""),
     ):
-        value = _known(node.child(tag), origins) or otherwise
+        value = known(node.child(tag), origins) or otherwise
         if value:
             claims[name] = value.split(",")[0].strip() if name == "aud" else value
     return claims | _claimed(node.child("AdditionalClaims"), origins)
@@ -272,7 +191,7 @@ def _claimed(more: Node | None, origins: Origins) -> dict[str, Any]:
     """The claims that an element lists, as far as their values are known."""
     claims: dict[str, Any] = {}
     for claim in more.all("Claim") if more is not None else ():
-        said = _known(claim, origins)
+        said = known(claim, origins)
         if claim.name and said is not None:
             claims[claim.name] = _typed(said, claim)
     return claims
@@ -283,18 +202,6 @@ def _place(source: str, origins: Origins) -> Origin | None:
     if source.lower() == _AUTHORIZATION:
         return Origin("header", name="Authorization", pattern="Bearer {}")
     return next((origin for origin in origins.of(source) if origin.placeable), None)
-
-
-def _known(node: Node | None, origins: Origins) -> str | None:
-    """What an element says: the variable it refers to, where its value is known, else its text."""
-    if node is None:
-        return None
-    ref = node.attributes.get("ref", "").strip()
-    if ref:
-        for origin in origins.of(ref):
-            if origin.kind == "constant":
-                return origin.name
-    return node.text.strip() or None
 
 
 def _typed(value: str, claim: Node) -> Any:
@@ -310,24 +217,6 @@ def _typed(value: str, claim: Node) -> Any:
         for part in parts
     ]
     return typed if many else typed[0]
-
-
-def _hmac(algorithm: str, secret: bytes) -> Sign:
-    return lambda data: hmac.new(secret, data, _HASHES[algorithm]).digest()
-
-
-def _bytes(secret: str, encoding: str) -> bytes:
-    """Raises ValueError for a secret that is not written in its encoding."""
-    if encoding in ("hex", "base16"):
-        return bytes.fromhex(secret)
-    if encoding in ("base64", "base64url"):
-        padded = secret + "=" * (-len(secret) % 4)
-        return base64.b64decode(padded, altchars=b"-_" if encoding == "base64url" else None, validate=True)
-    return secret.encode()
-
-
-def _squeezed(pem: str) -> str:
-    return re.sub(r"\s+", "", pem)
 
 
 def _part(value: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apiproxy_runtime.rehearsal.generate.tokens import key_set_address
+from apiproxy_runtime.rehearsal.generate.signing import key_set_address
 from apiproxy_runtime.rehearsal.standins.asked import Asked, StandIns
 
 
