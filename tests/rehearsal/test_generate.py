@@ -260,3 +260,15 @@ async def test_whom_an_entity_belongs_to_is_told_by_the_key(tmp_path: Path) -> N
     stand_ins = stand_ins_for([bundle], Environment(), TestData())
     found = await generate([bundle], *stand_ins.added_to(Environment(), TestData()))
     assert found.unreached == []
+
+
+async def test_shared_flows_that_are_not_there_are_named(tmp_path: Path) -> None:
+    call = '<FlowCallout name="FC"><SharedFlowBundle>cors</SharedFlowBundle></FlowCallout>'
+    files = {
+        "proxies/default.xml": proxy("/f", request=steps("FC")),
+        "targets/default.xml": target(),
+        "policies/FC.xml": call,
+    }
+    found = await made(write_bundle(tmp_path, "calling", files))
+    (remark,) = found.remarks
+    assert "cors. Name their bundles too" in remark

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from apiproxy_runtime.bundle.model import Bundle
 from apiproxy_runtime.rehearsal.aliases import Aliases
 from apiproxy_runtime.rehearsal.exchange import Exchange, Expectation, ExpectationKind
 from apiproxy_runtime.rehearsal.generate.scout import Kept
@@ -82,6 +83,20 @@ async def conclude(side: BundleSide, kept: Sequence[Kept], why: Callable[[Branch
     result.reached = sum(1 for times in branches.values() if times)
     result.unreached = [Unreached(branch, why(branch)) for branch, times in branches.items() if not times]
     return result
+
+
+def absent_flows(bundles: Sequence[Bundle]) -> Iterator[str]:
+    """The shared flows that are called and are not there, for people."""
+    there = {bundle.name for bundle in bundles if bundle.kind == "sharedflowbundle"}
+    called = {
+        policy.node.child_text("SharedFlowBundle", "")
+        for bundle in bundles
+        for policy in bundle.policies.values()
+        if policy.element == "FlowCallout" and policy.enabled
+    }
+    absent = sorted(called - there - {""})
+    if absent:
+        yield f"shared flows are not among the bundles, so what calls them fails: {', '.join(absent)}. Name their bundles too"
 
 
 def _told(branch: Branch) -> str:

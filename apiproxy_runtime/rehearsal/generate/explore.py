@@ -14,7 +14,7 @@ from apiproxy_runtime.bundle.finding import Findings
 from apiproxy_runtime.bundle.model import Bundle, ProxyEndpoint
 from apiproxy_runtime.bundle.testdata import TestData
 from apiproxy_runtime.rehearsal.generate.build import furnish, scenes
-from apiproxy_runtime.rehearsal.generate.conclusion import Generated, conclude
+from apiproxy_runtime.rehearsal.generate.conclusion import Generated, absent_flows, conclude
 from apiproxy_runtime.rehearsal.generate.credentials import credentials_of
 from apiproxy_runtime.rehearsal.generate.goals import Goal, Key, choices, goals_of
 from apiproxy_runtime.rehearsal.generate.granted import Granted
@@ -123,7 +123,7 @@ class _Explorer:
             await scout.side.close()
         made = await conclude(self._side("final"), scout.kept, self._why)
         made.tries = scout.tries
-        made.remarks = self.credentials.missing
+        made.remarks = (*absent_flows(self.bundles), *self.credentials.missing)
         if spent:
             made.remarks += (f"{spent} was used up: there may be more to find",)
         return made
