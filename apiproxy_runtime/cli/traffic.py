@@ -31,6 +31,10 @@ def run(options: argparse.Namespace) -> int:
             raise ValueError(f"{options.output} exists. Name another file, or add --overwrite to replace it.")
         if len(sources) == 1 and sources[0].is_file() and sources[0].suffix != ".zip":
             return convert(sources[0], options.output)
+        if options.keep is not None and options.no_stand_ins:
+            raise ValueError(
+                "--keep writes the stand-ins that --no-stand-ins does without. Leave one of the two out."
+            )
         loaded = load(sources, options)
         if not loaded.bundles:
             report(loaded.findings, sys.stderr)

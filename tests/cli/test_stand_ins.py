@@ -77,6 +77,12 @@ def test_they_can_be_left_out(guarded: Path, tmp_path: Path, capsys) -> None:
     assert not [case for case in cases if case["response"]["status"] == 200]
 
 
+def test_what_is_not_made_cannot_be_kept(guarded: Path, tmp_path: Path, capsys) -> None:
+    options = ["-o", str(tmp_path / "cases.har"), "--no-stand-ins", "--keep", str(tmp_path / "kept")]
+    assert main(["traffic", "--from", str(guarded), *options]) == 2
+    assert "Leave one of the two out" in capsys.readouterr().err
+
+
 def test_the_same_bundle_gives_the_same_files(guarded: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         traffic(guarded, tmp_path / f"{name}.har", "--keep", str(tmp_path / name))
