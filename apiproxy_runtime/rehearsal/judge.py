@@ -93,14 +93,18 @@ class Judge:
         severity = Severity.info if rule else difference.severity
         if difference.face == "effect":
             return replace(difference, rule=rule, severity=severity)
-        cause = cause_of(difference, before.trace, difference.call)
+        old = cause_of(difference, before.trace, difference.call)
+        new = cause_of(difference, after.trace, difference.call_after)
+        if difference.face == "upstream" and not (old or new):
+            # what no step puts into a call comes with the target
+            old, new = (side.trace.route if side.trace is not None else "" for side in (before, after))
         return replace(
             difference,
             rule=rule,
             severity=severity,
-            cause_before=cause,
-            raised=bool(cause) and raised(cause, before.trace),
-            cause_after=cause_of(difference, after.trace, difference.call_after),
+            cause_before=old,
+            raised=bool(old) and raised(old, before.trace),
+            cause_after=new,
         )
 
     def _rule(self, difference: Difference, facts: Facts) -> str:

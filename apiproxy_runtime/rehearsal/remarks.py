@@ -130,12 +130,13 @@ def remarks_in(text: str) -> Remarks:
     """Read the comments of a kong.yml, whoever wrote it; one without comments has no remarks."""
     remarks = Remarks()
     said: list[tuple[str, str]] = []
+    others: dict[str, str] = {}
     entity = Entity()
     for number, line in enumerate(text.splitlines(), 1):
         written = line.strip()
         comment = _SAID.match(written)
         if comment is not None:
-            said.append(_remark(comment["file"], comment["text"], remarks))
+            said.append(_remark(comment["file"], comment["text"], remarks, others))
         elif not written.startswith("#"):
             tagged = _TAG.fullmatch(written)
             if tagged is not None:
@@ -147,8 +148,11 @@ def remarks_in(text: str) -> Remarks:
     return remarks
 
 
-def _remark(file: str, text: str, remarks: Remarks) -> tuple[str, str]:
-    """The policy that a comment is about, empty for none, and what it says; it is noted by what it is about."""
+def _remark(file: str, text: str, remarks: Remarks, others: dict[str, str]) -> tuple[str, str]:
+    """The policy that a comment is about, empty for none, and what it says; it is noted by what it is about.
+
+    `others` are the comments about no policy, by how they begin: a later one says just that it is as above.
+    """
     fault_rule, route_rule = _FAULT_RULE.match(text), _ROUTE_RULE.match(text)
     if fault_rule is not None:
         for name in fault_rule["policies"].split(", "):
@@ -159,7 +163,7 @@ def _remark(file: str, text: str, remarks: Remarks) -> tuple[str, str]:
         return route_rule["name"], text
     policy, _, about = text.partition(": ")
     if not about or (" " in policy and f"/{policy}.xml:" not in file):
-        return "", text
+        return "", others.get(policy, text) if about == _AGAIN else others.setdefault(policy, text)
     known = remarks.of_policy.setdefault(policy, [])
     if about != _AGAIN:
         known.append(about)

@@ -93,5 +93,11 @@ def test_comments_of_a_file_without_our_tags_are_about_the_plugin_below() -> Non
     )
 
 
+def test_what_is_as_above_says_what_stood_above() -> None:
+    again = "plugins:\n# TODO p.xml:1: no target is called: Apigee echoes\n- name: a\n# TODO p.xml:1: no target is called: as above\n- name: b\n"
+    told = remarks_in(again).reason("body", "content", "", "b (kong.yml:5)")
+    assert told == "no target is called: Apigee echoes"
+
+
 def test_a_file_without_comments_says_nothing() -> None:
     assert remarks_in('_format_version: "3.0"\n') == remarks_in("")

@@ -65,16 +65,15 @@ def quota(site: Attachment) -> Outcome:
         )
     kind = node.attributes.get("type", "")
     differences = [
-        "429 bodies and headers differ",
         "Kong's windows are those of the UTC calendar",
         "counters are per Kong node (policy: local)",
     ]
     if kind in ("rollingwindow", "flexi") or node.child("StartTime") is not None:
-        differences.append(
-            f"{kind or 'a StartTime'} begins its window elsewhere: bursts around its edge differ"
+        differences.insert(
+            0, f"{kind or 'a StartTime'} begins its window elsewhere: bursts around its edge differ"
         )
     if count_ref:
-        differences.append(f"{count_ref} may overrule the limit of {count} on Apigee")
+        differences.insert(0, f"{count_ref} may overrule the limit of {count} on Apigee")
     limit = int(count) if count.isdigit() else 2000
     if limit < 1:
         return Outcome(
@@ -138,7 +137,6 @@ def spike_arrest(site: Attachment) -> Outcome:
         (Plugin("rate-limiting", config),),
         differences=(
             f"Apigee spaces calls evenly over the {window}; Kong lets them come all at once",
-            "429 bodies and headers differ",
         ),
         cases=("a burst of two calls", "a steady rate just below the limit"),
         fails_closed=True,
