@@ -16,16 +16,21 @@ def address_of(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def say(line: str, stream: TextIO | None = None) -> None:
+    """Print a line at once and in one piece: several workers may write at the same moment."""
+    print(f"{line}\n", end="", flush=True, file=stream)
+
+
 def report(findings: tuple[Finding, ...] | Findings, stream: TextIO) -> None:
     """One line for each finding."""
     for finding in findings:
-        print(f"{finding.severity}: {finding}", file=stream)
+        say(f"{finding.severity}: {finding}", stream)
 
 
 def announce_all(host: Host, loaded: Loaded) -> None:
     """What was found, and what is deployed in all environments."""
     for line in describe(loaded.environment, loaded.test_data):
-        print(f"Found {line}")
+        say(f"Found {line}")
     for name in host.organization.environments:
         where = "" if name == host.environment else f" in {name}"
         print_deployed(host.programs(name), host.shared_flows(name), where)
@@ -35,10 +40,10 @@ def print_deployed(
     proxies: Iterable[ProxyProgram], shared_flows: Iterable[SharedFlowProgram], where: str = ""
 ) -> None:
     for flow in shared_flows:
-        print(f"Deployed shared flow {flow.name} ({len(flow.steps)} steps){where}")
+        say(f"Deployed shared flow {flow.name} ({len(flow.steps)} steps){where}")
     for program in proxies:
         for endpoint in program.endpoints:
-            print(
+            say(
                 f"Deployed {program.bundle.name} revision {program.deployment.revision}: "
                 f"{endpoint.base_path} ({endpoint.name}){where}"
             )

@@ -12,6 +12,7 @@ import socket
 import sys
 from collections.abc import Callable
 
+from apiproxy_runtime.cli.announce import say
 from apiproxy_runtime.cli.options.serve import DEFAULT_CONTROL_PORT
 from apiproxy_runtime.control.deployevent import DeployEvent, in_brief
 from apiproxy_runtime.control.host import Host
@@ -112,7 +113,7 @@ def print_event(event: DeployEvent) -> None:
     what = f"{noun}{event.name} revision {event.revision} in" if event.name else "a deploy to"
     line = f"{event.what.capitalize()} {what} {event.environment}"
     if event.what == "refused":
-        print(f"{line}: {in_brief(event.findings)}", file=sys.stderr, flush=True)
+        say(f"{line}: {in_brief(event.findings)}", sys.stderr)
         return
     paths = f": {', '.join(event.base_paths)}" if event.base_paths else ""
-    print(f"{line}{paths}", flush=True)
+    say(f"{line}{paths}")

@@ -16,7 +16,7 @@ from typing import Any
 
 from apiproxy_runtime.bundle.environment import DEFAULT_ORGANIZATION
 from apiproxy_runtime.bundle.finding import DeployError, Findings
-from apiproxy_runtime.cli.announce import address_of, report
+from apiproxy_runtime.cli.announce import address_of, report, say
 from apiproxy_runtime.cli.control import listen_for_control, report_end, serve_reports
 from apiproxy_runtime.cli.running import GRACE, records_folder, told_to_stop
 from apiproxy_runtime.cli.trace import TextTrace
@@ -174,12 +174,7 @@ async def listen(
         beside.append(loop.create_task(watch_files([path], lambda: redeploy(runtime, path))))
     keep_freed_memory()
     count = len(runtime.router.routes)
-    # with its line break in one piece: several workers may write at the same moment
-    print(
-        f"Ready: {address_of(options.host, server.port)} ({count} route{'s' * (count != 1)})\n",
-        end="",
-        flush=True,
-    )
+    say(f"Ready: {address_of(options.host, server.port)} ({count} route{'s' * (count != 1)})")
     if control is not None:
 
         def deploys() -> Deploys:
@@ -216,8 +211,8 @@ def announce(deployed: KongDeployed) -> None:
     for route in deployed.configuration.routes:
         what = " ".join((*route.methods, *route.hosts, *route.paths)) or "everything"
         where = f"{route.service.title}" if route.service is not None else "no service"
-        print(f"Deployed route {route.title}: {what} -> {where}")
+        say(f"Deployed route {route.title}: {what} -> {where}")
     live = [instance for instance in deployed.configuration.plugins if instance.enabled]
     if live:
         names = sorted({instance.plugin.name for instance in live if instance.plugin.runs})
-        print(f"Plugins: {', '.join(names)}")
+        say(f"Plugins: {', '.join(names)}")

@@ -16,7 +16,7 @@ from apiproxy_runtime.bundle.discover import NoBundleFound
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.finding import DeployError, Findings
 from apiproxy_runtime.bundle.testdata import TestData
-from apiproxy_runtime.cli.announce import address_of, announce_all, report
+from apiproxy_runtime.cli.announce import address_of, announce_all, report, say
 from apiproxy_runtime.cli.control import (
     check_control,
     listen_for_control,
@@ -246,7 +246,7 @@ async def lead(
             return 2
         if control is not None:
             host.subscribe(print_event)
-            print(f"Control: {address_of(options.control_host, control.getsockname()[1])}", flush=True)
+            say(f"Control: {address_of(options.control_host, control.getsockname()[1])}")
         return await listen(options, host.here, reporting, share_port, started, told_to_stop(), recorder)
     finally:
         if control is not None:
@@ -317,9 +317,7 @@ async def listen(
     gc.set_threshold(50_000, 50, 100)
     replica.address = address_of(options.host, server.port)
     count = sum(len(runtime.router.proxies) for runtime in replica.runtimes.values())
-    # with its line break in one piece: several workers may write at the same moment
-    line = f"Ready: {replica.address} ({count} prox{'y' if count == 1 else 'ies'})\n"
-    print(line, end="", flush=True)
+    say(f"Ready: {replica.address} ({count} prox{'y' if count == 1 else 'ies'})")
     beside = started()
     await stop.wait()
     for task in beside:

@@ -24,10 +24,15 @@ PATIENCE = 120.0
 
 
 class WorkerReplica:
-    """A worker, seen from the process that has the control port."""
+    """A worker, seen from the process that has the control port.
+
+    One that was silent for too long is given up, and ends when it notices: it may have missed a deploy, and a late
+    answer would be taken for that to another question.
+    """
 
     def __init__(self, end: socket.socket) -> None:
         self._socket = end
+        self._gone = ""
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._lock = asyncio.Lock()
 
@@ -47,15 +52,23 @@ class WorkerReplica:
 
     async def _ask(self, what: str, content: object) -> Any:
         """The worker's answer. Raises ReplicaGone when it has ended or is silent, or whatever it raised itself."""
-        try:
-            async with self._lock, asyncio.timeout(PATIENCE):
-                if self._streams is None:
-                    self._streams = await asyncio.open_connection(sock=self._socket)
-                reader, writer = self._streams
-                await _write(writer, (what, content))
-                kind, answer = await _read(reader)
-        except (OSError, EOFError, TimeoutError) as error:
-            raise ReplicaGone(str(error) or type(error).__name__) from None
+        async with self._lock:
+            if self._gone:
+                raise ReplicaGone(self._gone)
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    if self._streams is None:
+                        self._streams = await asyncio.open_connection(sock=self._socket)
+                    reader, writer = self._streams
+                    await _write(writer, (what, content))
+                    kind, answer = await _read(reader)
+            except (OSError, EOFError, TimeoutError) as error:
+                self._give_up(str(error) or type(error).__name__)
+                raise ReplicaGone(self._gone) from None
+            except BaseException as error:
+                # what it was asked is not answered yet
+                self._give_up(type(error).__name__)
+                raise
         if kind == "refused":
             raise DeployError(answer)
         if kind == "not kept":
@@ -63,6 +76,11 @@ class WorkerReplica:
         if kind == "failed":
             raise RuntimeError(f"a worker failed: {answer}")
         return answer
+
+    def _give_up(self, why: str) -> None:
+        self._gone = why
+        if self._streams is not None:
+            self._streams[1].close()
 
 
 async def obey(

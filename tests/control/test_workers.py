@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import pickle
 import socket
 from collections.abc import AsyncIterator
 
@@ -11,12 +12,13 @@ import pytest
 
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.testdata import TestData
+from apiproxy_runtime.control import workers
 from apiproxy_runtime.control.content import Content
 from apiproxy_runtime.control.documents import Documents
 from apiproxy_runtime.control.files import Files
 from apiproxy_runtime.control.host import Host
 from apiproxy_runtime.control.organization import Deployment
-from apiproxy_runtime.control.replica import LocalReplica
+from apiproxy_runtime.control.replica import LocalReplica, ReplicaGone
 from apiproxy_runtime.control.workers import WorkerReplica, obey
 from apiproxy_runtime.gateway.runtime import Runtime
 from apiproxy_runtime.state.open import open_store
@@ -86,6 +88,29 @@ async def test_what_a_worker_cannot_take_nobody_serves() -> None:
         assert host.organization.documents == Documents()
         await deploy(host, "two")
         assert served(worker) == served(host.here) == ["hello 2"]
+
+
+@pytest.mark.parametrize("how", ["silent", "cancelled"])
+async def test_a_worker_that_does_not_answer_is_given_up_and_told_so(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A late answer would be taken for that to the next question, which is why there is none."""
+    monkeypatch.setattr(workers, "PATIENCE", 0.2 if how == "silent" else 30)
+    here, there = socket.socketpair()
+    reader, writer = await asyncio.open_connection(sock=there)
+    worker = WorkerReplica(here)
+    asking = asyncio.ensure_future(worker.ask("tally"))
+    await reader.readexactly(8)
+    if how == "cancelled":
+        asking.cancel()
+    with pytest.raises((ReplicaGone, asyncio.CancelledError)):
+        await asking
+    with pytest.raises(ReplicaGone):
+        await worker.ask("trace")
+    async with asyncio.timeout(5):
+        assert pickle.loads(await reader.read()) == ("tally", None)
+        assert reader.at_eof()
+    writer.close()
 
 
 async def test_a_worker_that_has_ended_is_left_out() -> None:
