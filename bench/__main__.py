@@ -10,8 +10,9 @@ import argparse
 import statistics
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from bench.gateways import Gateway, ours, peers, yardstick
 from bench.load import Load, Scenario, run_load, start_upstream
@@ -24,8 +25,7 @@ RUN = HERE / "run"
 KEY = {"X-API-Key": "k-123456"}
 
 
-@dataclass(frozen=True, slots=True)
-class Suite:
+class Suite(Struct, frozen=True):
     """One scenario and the gateways that are loaded with it in turns; the first is the yardstick."""
 
     title: str
@@ -35,8 +35,7 @@ class Suite:
     moonshot: float
 
 
-@dataclass(slots=True)
-class Row:
+class Row(Struct):
     name: str
     cpu: float
     ratio: float

@@ -6,8 +6,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 HERE = Path(__file__).parent
 PEERS = HERE / "peers"
@@ -17,8 +18,7 @@ NPM = {"microgateway-core": "3.3.7", "express-gateway": "1.16.11"}
 MITMPROXY = "mitmproxy==11.0.2"
 
 
-@dataclass(frozen=True, slots=True)
-class Gateway:
+class Gateway(Struct, frozen=True):
     """How to start one gateway: `command(port, upstream port, run folder)`; `prefix` stands before each path."""
 
     name: str

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from bench.machine import Process, free_port
 
@@ -64,8 +65,7 @@ def start_upstream(run: Path) -> tuple[Process, int]:
     return process, port
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(Struct, frozen=True):
     """What is asked: method, path below the base path, bytes of the body (0 for none)."""
 
     name: str
@@ -74,8 +74,7 @@ class Scenario:
     body: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(Struct, frozen=True):
     """What one load brought: latencies in milliseconds."""
 
     requests: int

@@ -6,7 +6,7 @@ issues them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.entry import Entry
 from apiproxy_runtime.bundle.finding import Place, Placed
@@ -14,17 +14,19 @@ from apiproxy_runtime.bundle.finding import Place, Placed
 _FIELDS = ("token", "consumerKey", "scopes", "endUser", "expiresAt", "attributes")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class AccessToken:
+class AccessToken(Struct, frozen=True, eq=False):
     """A token of an app's key. `expires_at` is in milliseconds since the epoch, -1 for never."""
 
-    value: str = field(repr=False)
+    value: str
     consumer_key: str
     scopes: tuple[str, ...]
     end_user: str
     expires_at: int
     attributes: dict[str, str]
     place: Placed
+
+    def __repr__(self) -> str:
+        return "AccessToken(…)"  # it opens doors, so no log shows it
 
 
 def read_access_token(entry: Entry) -> AccessToken | None:

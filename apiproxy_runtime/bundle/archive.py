@@ -13,9 +13,10 @@ import zipfile
 import zlib
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Protocol
+
+from msgspec import Struct
 
 MAX_MEMBERS = 20_000
 MAX_MEMBER_BYTES = 64 * 1024 * 1024
@@ -248,8 +249,7 @@ def _folder_index(files: list[str]) -> dict[str, set[str]]:
     return index
 
 
-@dataclass(frozen=True, slots=True)
-class SubSource:
+class SubSource(Struct, frozen=True):
     """A folder of another source, seen as a source of its own."""
 
     parent: Source

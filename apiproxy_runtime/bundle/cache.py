@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.entry import Entry
 from apiproxy_runtime.bundle.finding import Place, Placed
 
 
-@dataclass(frozen=True, slots=True)
-class Cache:
+class Cache(Struct, frozen=True):
     """At most one expiry: seconds, a time of day (HH:mm:ss) or a date (MM/DD/YYYY)."""
 
     name: str

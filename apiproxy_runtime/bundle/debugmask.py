@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from apiproxy_runtime.bundle.entry import Entry, name_values
 
 
-@dataclass(frozen=True, slots=True)
-class DebugMask:
+class DebugMask(Struct, frozen=True):
     """What a trace must not show; paths by message kind, prefixes for the XPaths."""
 
     variables: tuple[str, ...] = ()

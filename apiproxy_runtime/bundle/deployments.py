@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.entry import Entry, kind_of
 from apiproxy_runtime.bundle.finding import Findings, Placed
@@ -10,15 +10,13 @@ from apiproxy_runtime.bundle.jsonfile import JsonNode, read_json
 from apiproxy_runtime.bundle.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
+class Deployment(Struct, frozen=True):
     name: str
     service_account: str | None
     place: Placed
 
 
-@dataclass(frozen=True, slots=True)
-class Deployments:
+class Deployments(Struct, frozen=True):
     proxies: tuple[Deployment, ...] = ()
     shared_flows: tuple[Deployment, ...] = ()
     file: str = ""

@@ -8,7 +8,8 @@ organizations.developers.apps.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.elements import suggestion
 from apiproxy_runtime.bundle.entry import Entry
@@ -45,8 +46,7 @@ _CREDENTIAL = (
 _APP_STATUS = ("approved", "pending", "revoked")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Developer:
+class Developer(Struct, frozen=True, eq=False):
     """Times are milliseconds since the epoch, 0 if not given; `status` is active, inactive or login_lock."""
 
     email: str
@@ -61,16 +61,14 @@ class Developer:
     place: Placed
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialProduct:
+class CredentialProduct(Struct, frozen=True):
     """`status` is approved, pending or revoked."""
 
     name: str
     status: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Credential:
+class Credential(Struct, frozen=True, eq=False):
     """A key of an app. Times are milliseconds since the epoch; `expires_at` -1 is never, `issued_at` 0 not given."""
 
     consumer_key: str
@@ -84,8 +82,7 @@ class Credential:
     place: Placed
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class App:
+class App(Struct, frozen=True, eq=False):
     """`developer` is the email (or id) of the one it belongs to; `key_expires_in` milliseconds, -1 never."""
 
     name: str

@@ -7,9 +7,10 @@ folders directly below it, a workspace, or a zip of any of these.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.archive import FolderSource, Source, SourceError, open_source, sub_source
 from apiproxy_runtime.bundle.deployments import Deployment, read_deployments
@@ -28,8 +29,7 @@ class NoBundleFound(Exception):
     """A path holds no bundle, or several where one is wanted; the text says what was looked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class BundleSource:
+class BundleSource(Struct, frozen=True):
     """A bundle that was found: `source` is the folder (or zip) that holds `apiproxy/` or `sharedflowbundle/`."""
 
     source: Source
@@ -41,8 +41,7 @@ class BundleSource:
         return f"{self.source.name}/{self.kind}"
 
 
-@dataclass(frozen=True, slots=True)
-class Workload:
+class Workload(Struct, frozen=True):
     """Bundles in the order of the paths, and the workspace that was among them, if any."""
 
     bundles: tuple[BundleSource, ...]

@@ -6,9 +6,10 @@ may hold `resources/TYPE/FILE` for all its proxies. A malformed entry is an erro
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.bundle.archive import Source, SourceError, open_source
 from apiproxy_runtime.bundle.cache import Cache, read_cache
@@ -28,15 +29,13 @@ from apiproxy_runtime.bundle.workspace import Workspace, choose_environment, fin
 DEFAULT_ORGANIZATION = "hybrid"
 
 
-@dataclass(frozen=True, slots=True)
-class DataCollector:
+class DataCollector(Struct, frozen=True):
     name: str
     type: str
     place: Placed
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A file that was read, and the names of what was in it, for the list at start."""
 
     file: str
@@ -50,8 +49,7 @@ class Found:
         return f"{self.file}: {len(self.names)} {noun}{names}{more}"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Environment:
+class Environment(Struct, frozen=True, eq=False):
     """Everything by name; `flow_hooks` by point, `resources` by (type, name), `references` from name to keystore."""
 
     name: str = "test"

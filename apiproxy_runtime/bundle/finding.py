@@ -7,8 +7,10 @@ them at once. Whoever deploys looks at `Findings.ok` afterwards, or calls `raise
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from typing import Literal, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 Severity = Literal["error", "warning"]
 
@@ -24,8 +26,7 @@ class Placed(Protocol):
     def column(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A place in a file. Line and column count from 1; line 0 means the file (or folder) as a whole."""
 
     file: str
@@ -33,8 +34,7 @@ class Place:
     column: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing to mend: where, what is wrong, and how to cure it.
 
     `name` is Apigee's own error name where there is one (`URLMissing`), else ours. `message` and `cure` are plain

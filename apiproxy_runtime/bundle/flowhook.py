@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.elements import suggestion
 from apiproxy_runtime.bundle.entry import Entry
@@ -13,8 +13,7 @@ FLOW_HOOKS = ("PreProxyFlowHook", "PreTargetFlowHook", "PostTargetFlowHook", "Po
 _FIELDS = ("sharedFlow", "continueOnError", "description", "flowHookPoint")
 
 
-@dataclass(frozen=True, slots=True)
-class FlowHook:
+class FlowHook(Struct, frozen=True):
     """`shared_flow` is the name of a shared flow bundle.
 
     `continue_on_error` is true unless said otherwise. Source: docs.cloud.google.com/apigee, REST resource

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from apiproxy_runtime.bundle.archive import Source
 from apiproxy_runtime.bundle.model import Bundle
 
 
-@dataclass(slots=True, eq=False)
-class HeldSource:
+class HeldSource(Struct, eq=False):
     """Keeps the content of each file that was read once."""
 
     source: Source

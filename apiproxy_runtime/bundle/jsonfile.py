@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.archive import Source, SourceError
 from apiproxy_runtime.bundle.finding import Findings, Place
@@ -16,8 +17,7 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 _LITERAL = re.compile(r"true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class JsonNode:
+class JsonNode(Struct, frozen=True, eq=False):
     """A value and where it begins. Members of objects and arrays are nodes in turn."""
 
     value: dict[str, JsonNode] | list[JsonNode] | str | int | float | bool | None

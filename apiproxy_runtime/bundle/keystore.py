@@ -10,8 +10,9 @@ the file names `cert` and `key` may hold the PEM text itself.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.archive import SourceError
 from apiproxy_runtime.bundle.entry import Entry, entries_of, kind_of
@@ -23,8 +24,7 @@ _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTAL
 _CERTIFICATES = (".crt", ".cer", ".cert")
 
 
-@dataclass(frozen=True, slots=True)
-class KeyAlias:
+class KeyAlias(Struct, frozen=True):
     """PEM texts: the certificates, own one first; the private key or None, with its password if it is encrypted."""
 
     name: str
@@ -34,8 +34,7 @@ class KeyAlias:
     place: Placed
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Keystore:
+class Keystore(Struct, frozen=True, eq=False):
     """A truststore is one whose aliases have no keys."""
 
     name: str

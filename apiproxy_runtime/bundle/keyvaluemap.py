@@ -6,8 +6,9 @@ value. A scope other than `environment` and `apiproxy` means the organization, a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.elements import suggestion
 from apiproxy_runtime.bundle.entry import Entry, name_values
@@ -36,8 +37,7 @@ _FIELDS = (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class KeyValueMap:
+class KeyValueMap(Struct, frozen=True, eq=False):
     """`api_proxy` is set for scope apiproxy only; `environments` empty means whichever is served."""
 
     name: str

@@ -7,8 +7,9 @@ the program compiles them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.bundle.archive import Source
 from apiproxy_runtime.bundle.finding import Placed
@@ -17,16 +18,14 @@ from apiproxy_runtime.bundle.xml import Node
 BundleKind = Literal["apiproxy", "sharedflowbundle"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Condition:
+class Condition(Struct, frozen=True, eq=False):
     """The text of a `<Condition>`, stripped, and its place."""
 
     text: str
     node: Node
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class StepRef:
+class StepRef(Struct, frozen=True, eq=False):
     """A `<Step>`: the name of a policy, and when to run it. `fault_rules` is Edge's retired form, never run."""
 
     policy: str
@@ -35,8 +34,7 @@ class StepRef:
     fault_rules: tuple[FaultRule, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Flow:
+class Flow(Struct, frozen=True, eq=False):
     """PreFlow, a conditional flow, PostFlow, PostClientFlow or EventFlow.
 
     A flow that the file leaves out (PreFlow, PostFlow) is empty and has the endpoint's node.
@@ -50,8 +48,7 @@ class Flow:
     node: Node
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FaultRule:
+class FaultRule(Struct, frozen=True, eq=False):
     """A `<FaultRule>` or `<DefaultFaultRule>`; `always_enforce` has a meaning for the latter only."""
 
     name: str
@@ -61,8 +58,7 @@ class FaultRule:
     node: Node
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RouteRule:
+class RouteRule(Struct, frozen=True, eq=False):
     """Where a request goes: at most one of the three; none of them is the null route."""
 
     name: str
@@ -73,8 +69,7 @@ class RouteRule:
     node: Node
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ProxyEndpoint:
+class ProxyEndpoint(Struct, frozen=True, eq=False):
     """`base_path` begins with a slash and ends without one, except that it may be "/" itself."""
 
     name: str
@@ -92,8 +87,7 @@ class ProxyEndpoint:
     route_rules: tuple[RouteRule, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SSLInfo:
+class SSLInfo(Struct, frozen=True, eq=False):
     """Texts as written, templates unexpanded; None where the element is missing.
 
     An endpoint's `<SSLInfo>` and a target server's `sSLInfo` alike; `node` tells where it stands.
@@ -113,8 +107,7 @@ class SSLInfo:
     common_name_wildcard_match: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Authentication:
+class Authentication(Struct, frozen=True, eq=False):
     """Google authentication of an outgoing call.
 
     `kind` is the element's name, None if neither is there. Text of `audience` and of the scopes may hold templates;
@@ -134,8 +127,7 @@ class Authentication:
     include_email_ref: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LoadBalancerServer:
+class LoadBalancerServer(Struct, frozen=True, eq=False):
     name: str
     weight: int | None
     is_enabled: bool
@@ -143,8 +135,7 @@ class LoadBalancerServer:
     node: Node
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LoadBalancer:
+class LoadBalancer(Struct, frozen=True, eq=False):
     """`max_failures` 0 never removes a server; `unhealthy_codes` are the statuses that count as failures."""
 
     algorithm: Literal["RoundRobin", "Weighted", "LeastConnections"]
@@ -155,8 +146,7 @@ class LoadBalancer:
     node: Node
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TCPMonitor:
+class TCPMonitor(Struct, frozen=True, eq=False):
     """`port` None is the target server's own."""
 
     connect_timeout_in_sec: int | None
@@ -164,8 +154,7 @@ class TCPMonitor:
     node: Node
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class HTTPMonitorRequest:
+class HTTPMonitorRequest(Struct, frozen=True, eq=False):
     """Timeouts in seconds; 0 and None both mean the platform's 30 s."""
 
     connect_timeout_in_sec: int | None
@@ -182,8 +171,7 @@ class HTTPMonitorRequest:
     node: Node
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class HTTPMonitor:
+class HTTPMonitor(Struct, frozen=True, eq=False):
     """Empty `response_codes` and `response_headers` accept any answer."""
 
     request: HTTPMonitorRequest
@@ -192,16 +180,14 @@ class HTTPMonitor:
     node: Node
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class HealthMonitor:
+class HealthMonitor(Struct, frozen=True, eq=False):
     is_enabled: bool
     interval_in_sec: int
     monitor: TCPMonitor | HTTPMonitor | None
     node: Node
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class HTTPTargetConnection:
+class HTTPTargetConnection(Struct, frozen=True, eq=False):
     """Where to send a request. `url` and `path` are message templates; `path` counts only with a load balancer."""
 
     node: Node
@@ -215,8 +201,7 @@ class HTTPTargetConnection:
     common_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LocalTargetConnection:
+class LocalTargetConnection(Struct, frozen=True, eq=False):
     """Another proxy of the same environment: `api_proxy` with `proxy_endpoint`, or `path`. All are templates."""
 
     node: Node
@@ -225,16 +210,14 @@ class LocalTargetConnection:
     path: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ScriptTarget:
+class ScriptTarget(Struct, frozen=True, eq=False):
     """Edge's retired Node.js target; kept in the model so that it can be named in a finding."""
 
     resource_url: str
     node: Node
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class HostedTarget:
+class HostedTarget(Struct, frozen=True, eq=False):
     """Edge's retired hosted Node.js target."""
 
     node: Node
@@ -243,8 +226,7 @@ class HostedTarget:
 Connection = HTTPTargetConnection | LocalTargetConnection | ScriptTarget | HostedTarget
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TargetEndpoint:
+class TargetEndpoint(Struct, frozen=True, eq=False):
     name: str
     node: Node
     description: str
@@ -257,23 +239,20 @@ class TargetEndpoint:
     default_fault_rule: FaultRule | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class IntegrationEndpoint:
+class IntegrationEndpoint(Struct, frozen=True, eq=False):
     name: str
     async_execution: bool
     node: Node
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SharedFlow:
+class SharedFlow(Struct, frozen=True, eq=False):
     name: str
     description: str
     steps: tuple[StepRef, ...]
     node: Node
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PolicySource:
+class PolicySource(Struct, frozen=True, eq=False):
     """A policy as it stands in the bundle: what it says is for the policy of that element to read."""
 
     name: str
@@ -284,8 +263,7 @@ class PolicySource:
     continue_on_error: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """A file under resources/TYPE/; `name` is the path below that folder, with slashes."""
 
     type: str
@@ -298,8 +276,7 @@ class Resource:
         return self.source.read(self.file)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Bundle:
+class Bundle(Struct, frozen=True, eq=False):
     """An API proxy or a shared flow bundle, exactly as its folders hold it.
 
     `name` is the manifest's, `file`s are relative to the folder that holds `apiproxy/` or `sharedflowbundle/`.

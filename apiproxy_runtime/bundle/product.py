@@ -7,8 +7,9 @@ organizations.apiproducts.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.elements import suggestion
 from apiproxy_runtime.bundle.entry import Entry
@@ -41,8 +42,7 @@ _FIELDS = (
 _Config = TypeVar("_Config")
 
 
-@dataclass(frozen=True, slots=True)
-class ProductQuota:
+class ProductQuota(Struct, frozen=True):
     """So many calls (or tokens) in `interval` times `time_unit` (second … year)."""
 
     limit: int
@@ -50,16 +50,14 @@ class ProductQuota:
     time_unit: str
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """A path pattern (`/`, `/*`, `/**`, `/a/*/b`) and verbs; no verbs are all of them."""
 
     resource: str
     methods: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class OperationConfig:
+class OperationConfig(Struct, frozen=True):
     """`api_source` is a proxy's name."""
 
     api_source: str
@@ -68,15 +66,13 @@ class OperationConfig:
     attributes: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class LLMOperation:
+class LLMOperation(Struct, frozen=True):
     resource: str
     methods: tuple[str, ...]
     model: str
 
 
-@dataclass(frozen=True, slots=True)
-class LLMOperationConfig:
+class LLMOperationConfig(Struct, frozen=True):
     """`token_quota` counts tokens."""
 
     api_source: str
@@ -85,24 +81,21 @@ class LLMOperationConfig:
     attributes: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class GraphQLOperation:
+class GraphQLOperation(Struct, frozen=True):
     """`types` are QUERY and MUTATION."""
 
     operation: str
     types: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class GraphQLOperationConfig:
+class GraphQLOperationConfig(Struct, frozen=True):
     api_source: str
     operations: tuple[GraphQLOperation, ...]
     quota: ProductQuota | None
     attributes: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class GrpcOperationConfig:
+class GrpcOperationConfig(Struct, frozen=True):
     """`service` is the gRPC service's full name; no methods are all of them."""
 
     api_source: str
@@ -112,8 +105,7 @@ class GrpcOperationConfig:
     attributes: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class PayloadOperationConfig:
+class PayloadOperationConfig(Struct, frozen=True):
     """`operations` are what ParsePayload finds in a body: `tools/list`, `tools/call/NAME`."""
 
     api_source: str
@@ -122,8 +114,7 @@ class PayloadOperationConfig:
     attributes: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Product:
+class Product(Struct, frozen=True, eq=False):
     """Operation groups are None where the product has none; `approval_type` is auto or manual."""
 
     name: str

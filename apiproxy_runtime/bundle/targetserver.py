@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.elements import suggestion
 from apiproxy_runtime.bundle.entry import Entry
@@ -22,8 +23,7 @@ _PROTOCOLS: dict[str, Protocol] = {
 _FIELDS = ("name", "description", "host", "port", "protocol", "isEnabled", "enabled", "sSLInfo", "sslInfo")
 
 
-@dataclass(frozen=True, slots=True)
-class TargetServer:
+class TargetServer(Struct, frozen=True):
     """`ssl_info` is the server's own and wins over the target endpoint's; its key and trust store may be ref://."""
 
     name: str

@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.accesstoken import AccessToken, read_access_token
 from apiproxy_runtime.bundle.archive import Source, SourceError, open_source
@@ -29,8 +30,7 @@ _MAP_FILES = ("maps.json", "kvms.json")
 TEST_FILES = ("products.json", "developers.json", "developerapps.json", "accesstokens.json", *_MAP_FILES)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TestData:
+class TestData(Struct, frozen=True, eq=False):
     """In the order of the files. Names are unique: of products, of apps per developer, of maps per scope."""
 
     __test__ = False

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.archive import FolderSource, Source, open_source
 from apiproxy_runtime.bundle.elements import suggestion
@@ -18,8 +19,7 @@ DEFAULT_ENVIRONMENT = "test"
 _PARTS = ("apiproxies", "sharedflows", "environments")
 
 
-@dataclass(frozen=True, slots=True)
-class Workspace:
+class Workspace(Struct, frozen=True):
     """`source` is the workspace's root; `apigee` the folder in it that holds apiproxies/ and environments/."""
 
     source: Source

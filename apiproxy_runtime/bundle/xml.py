@@ -11,9 +11,10 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import overload
 from xml.parsers import expat
+
+from msgspec import Struct
 
 #: Apigee's own limit on a whole bundle. Source: docs.cloud.google.com/apigee, "Best practices for API proxy design".
 MAX_BYTES = 15 * 1024 * 1024
@@ -48,8 +49,7 @@ class XmlError(Exception):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(Struct, frozen=True):
     """A comment, or (with `target`) a processing instruction; neither is part of the tree's text."""
 
     text: str
@@ -59,8 +59,7 @@ class Comment:
     target: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Node:
+class Node(Struct, frozen=True, eq=False):
     """One element. Names are as written, prefix included; `text` is all direct text joined, CDATA resolved.
 
     The root's `comments` include those before and after it. Two nodes are equal only if they are the same one.

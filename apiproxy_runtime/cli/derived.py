@@ -6,8 +6,9 @@ import argparse
 import logging
 import sys
 from collections.abc import Collection
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from apiproxy_runtime.cli.convert import summary
 from apiproxy_runtime.cli.progress import progress

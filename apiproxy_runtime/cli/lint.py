@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from apiproxy_runtime.bundle.discover import NoBundleFound
 from apiproxy_runtime.lint.baseline import BaselineError, read_baseline, without_known, write_baseline

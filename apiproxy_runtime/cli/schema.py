@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import asdict
 
 from apiproxy_runtime.policy.declaration import Element
 from apiproxy_runtime.policy.policy import Policy

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from apiproxy_runtime.bundle.finding import Findings
 from apiproxy_runtime.cli.workload import Loaded, load
@@ -29,8 +31,7 @@ class BadSide(ValueError):
     """A side that cannot be made of what was named; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """A side, the hash of what it was made of, and what that says of itself."""
 
     side: Side

@@ -9,11 +9,11 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Struct, frozen=True):
     """A worker's part. The first one deploys, and tells the `others`; each of these listens to its `leader`."""
 
     others: tuple[socket.socket, ...] = ()

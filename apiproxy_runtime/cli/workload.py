@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from apiproxy_runtime.bundle.discover import NoBundleFound, Workload, discover
 from apiproxy_runtime.bundle.environment import DEFAULT_ORGANIZATION, Environment, read_environment
@@ -17,8 +19,7 @@ from apiproxy_runtime.policy.registry import all_settings
 from apiproxy_runtime.policy.setting import parse_settings
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """Everything that was read. `bundles` may be incomplete when `findings` holds errors.
 
     folders   where each of several bundles lies, by kind and name with a slash between: findings name it, so that one

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.bundle.accesstoken import AccessToken
 from apiproxy_runtime.bundle.archive import SourceError
@@ -18,8 +19,7 @@ from apiproxy_runtime.control.organization import Deployment, EnvironmentState, 
 from apiproxy_runtime.control.workspace import consumer_documents, workspace_documents
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Struct, frozen=True):
     """What the command line (or a workspace) brings: environments with their deployments, documents, what to seed."""
 
     environments: dict[str, EnvironmentState] = field(default_factory=dict)

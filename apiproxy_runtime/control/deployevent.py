@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.finding import DeployError, Finding
 from apiproxy_runtime.bundle.model import BundleKind
 from apiproxy_runtime.control.organization import Deployment, Key, Organization
 
 
-@dataclass(frozen=True, slots=True)
-class DeployEvent:
+class DeployEvent(Struct, frozen=True):
     """Something was deployed, updated (another revision or content), undeployed, or refused.
 
     `findings` are the errors of a refusal, or warnings; `at` is seconds since the epoch.

@@ -7,8 +7,10 @@ it in place, or refuses it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from apiproxy_runtime.bundle.discover import BundleSource
 from apiproxy_runtime.bundle.finding import Findings
@@ -22,8 +24,7 @@ Origin: TypeAlias = Literal["command line", "archive", "api"]
 Key: TypeAlias = tuple[BundleKind, str]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Revision:
+class Revision(Struct, frozen=True, eq=False):
     """A numbered state of a bundle. It may be unfit to run: clients put a bundle together file by file.
 
     files       paths begin with `apiproxy/` or `sharedflowbundle/`
@@ -55,8 +56,7 @@ class Revision:
         return replace(bundle, revision=self.number, name=self.name) if bundle is not None else None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Deployment:
+class Deployment(Struct, frozen=True, eq=False):
     """A revision in an environment. `base_path` goes before the base paths of its endpoints ("/" adds nothing)."""
 
     revision: Revision
@@ -78,8 +78,7 @@ class Deployment:
         )
 
 
-@dataclass(slots=True, eq=False)
-class EnvironmentState:
+class EnvironmentState(Struct, eq=False):
     """`contract` numbers the deploys, over all environments; 0 before the first."""
 
     name: str
@@ -103,8 +102,7 @@ class EnvironmentState:
         )
 
 
-@dataclass(slots=True, eq=False)
-class Organization:
+class Organization(Struct, eq=False):
     """`environments` in the order of their last deploy: where base paths meet, the later one answers.
 
     documents  products, developers, developerapps

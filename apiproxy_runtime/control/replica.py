@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.elements import suggestion
 from apiproxy_runtime.bundle.environment import Environment
@@ -25,8 +26,7 @@ from apiproxy_runtime.state.store import Store, settled
 MakeRuntime = Callable[[Environment], Runtime]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What is to be served: all environments in the order of their last deploy, and which of them to compile anew."""
 
     organization: str
@@ -193,8 +193,7 @@ def check_hooks(environment: Environment, state: EnvironmentState, findings: Fin
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _Pending:
+class _Pending(Struct, frozen=True):
     prepared: dict[str, Prepared]
     catalogs: dict[str, Catalog]
     read: dict[Revision, tuple[Bundle | None, tuple[Finding, ...]]]

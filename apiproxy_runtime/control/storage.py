@@ -8,8 +8,9 @@ Documents may hold keys of apps and keystores, so they are sealed like all secre
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.archive import ZipSource
 from apiproxy_runtime.control.documents import Documents
@@ -27,8 +28,7 @@ _MEANWHILE = (
 _SECRET = ("keystores", "developerapps")
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """What the command line names. It is read anew at each start, so only what differs from it is kept."""
 
     documents: Documents

@@ -7,12 +7,12 @@ character; `re` has neither intersections nor properties, so the first become lo
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class CharacterSet:
+
+class CharacterSet(Struct, frozen=True):
     """One character out of a set.
 
     source  Python regular expression (with DOTALL) that matches one such character

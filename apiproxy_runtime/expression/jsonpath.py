@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
+
+from msgspec import Struct
 
 from apiproxy_runtime.expression.jsonpath_filter import parse_filter
 from apiproxy_runtime.expression.jsonpath_functions import FUNCTIONS
@@ -51,8 +52,7 @@ _SLICE = re.compile(r"\s*(-?\d{1,9})?\s*:\s*(-?\d{1,9})?\s*(?::\s*(?:-?\d{1,9})?
 _FROM_END = re.compile(r"\s*\(\s*@\.length(?:\(\))?\s*-\s*(\d{1,9})\s*\)\s*")
 
 
-@dataclass(frozen=True, slots=True)
-class JsonPath:
+class JsonPath(Struct, frozen=True):
     """A compiled path.
 
     definite  it can lead to one value only

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 
 class Missing:
@@ -30,8 +31,7 @@ class JsonPathSyntaxError(ValueError):
         self.offset = offset
 
 
-@dataclass(slots=True)
-class Run:
+class Run(Struct):
     """One evaluation: the whole document, and what `$…` paths inside filters found in it, found once."""
 
     root: Any
@@ -39,8 +39,7 @@ class Run:
     choices: dict[int, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """A compiled path, absolute (`$`) or relative (`@`).
 
     simple      the whole of it as one function of the document, where it is only keys and indexes

@@ -7,8 +7,9 @@ list, none of them recursive, so that no document is too deep.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from apiproxy_runtime.expression.jsonpath_filter import Test
 from apiproxy_runtime.expression.jsonpath_functions import FUNCTIONS, FunctionFailed, descendants_count
@@ -18,39 +19,32 @@ Strict = Callable[[Any, Run], Any]
 Stage = Callable[[list[Any], Run], list[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
+class Property(Struct, frozen=True):
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Struct, frozen=True):
     indexes: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(Struct, frozen=True):
     start: int | None
     stop: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Wildcard:
+class Wildcard(Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     test: Test
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     name: str
     arguments: tuple[Query | list[Any], ...]
 

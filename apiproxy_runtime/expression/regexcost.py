@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from apiproxy_runtime.expression.regexnodes import (
     Chars,
@@ -37,8 +38,7 @@ _MOST_POSITIONS = 250
 _LARGEST_KNOT = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Struct, frozen=True):
     """The work over a text of n characters is at most about `paths * n ** degree`.
 
     degree    None for exponential work
@@ -89,8 +89,7 @@ def _times(ways: Counter[int], factor: int) -> Counter[int]:
     return Counter({position: count * factor for position, count in ways.items()} if factor else {})
 
 
-@dataclass(slots=True)
-class _Piece:
+class _Piece(Struct):
     """The positions a part can begin and end with, each in how many ways, and the ways it can match nothing."""
 
     first: Counter[int]

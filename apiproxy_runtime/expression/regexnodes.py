@@ -5,11 +5,10 @@ Written by the translator from Java, read by the printer below and by the estima
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Chars:
+class Chars(Struct, frozen=True):
     """One character. `fold` when matched without regard to case, `wide` when it may be beyond U+00FF."""
 
     source: str
@@ -17,34 +16,29 @@ class Chars:
     fold: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """An anchor or word boundary: matches no character. `start` when it holds only where the text begins."""
 
     source: str
     start: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """What a group matched, again."""
 
     group: str
     fold: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(Struct, frozen=True):
     items: tuple[Part, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     branches: tuple[Part, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(Struct, frozen=True):
     """`high` None for no upper bound; `mode` is empty (greedy), `?` (lazy) or `+` (possessive)."""
 
     item: Part
@@ -53,16 +47,14 @@ class Repeat:
     mode: str
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """`opening` is `(`, `(?:`, `(?>` or `(?P<name>`."""
 
     item: Part
     opening: str
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """`opening` is `(?=`, `(?!`, `(?<=` or `(?<!`."""
 
     item: Part

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from lxml import etree
+from msgspec import Struct
 
 from apiproxy_runtime.message.text import double_text
 
@@ -49,8 +49,7 @@ class XPathFailed(ValueError):
         self.kind = kind
 
 
-@dataclass(frozen=True, slots=True)
-class XPath:
+class XPath(Struct, frozen=True):
     """A compiled expression; call it with the element that is the context node.
 
     returns  what the expression itself yields: nodeset, string, number or boolean

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from apiproxy_runtime.gateway.compression import decode_body, wire_body
 from apiproxy_runtime.gateway.http.client import HttpClient, Response
@@ -34,8 +35,7 @@ _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _NO_BODY = frozenset(("GET", "HEAD", "DELETE", "OPTIONS", "TRACE"))
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """Where the calls for one `scheme://host:port` really go, and what their Host header says."""
 
     scheme: str

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.model import LoadBalancer
 from apiproxy_runtime.policy.events import EventKind
@@ -28,8 +29,7 @@ TARGET_HEALTH = EventKind(
 )
 
 
-@dataclass(slots=True)
-class ServerState:
+class ServerState(Struct):
     """One target server of a load balancer. `out_until` is a monotonic moment; 0.0 means in use."""
 
     name: str

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
-from dataclasses import dataclass, replace
 from ssl import SSLContext
 from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.finding import Finding, Findings, Placed
@@ -48,8 +50,7 @@ A = TypeVar("A")
 Programs = tuple[tuple[SharedFlowProgram, ...], tuple[ProxyProgram, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Deployed:
+class Deployed(Struct, frozen=True):
     """What a deploy put in place."""
 
     proxies: tuple[ProxyProgram, ...]
@@ -57,8 +58,7 @@ class Deployed:
     warnings: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """What `Runtime.prepare` compiled, to be put in place by `Runtime.commit` or forgotten."""
 
     services: Services

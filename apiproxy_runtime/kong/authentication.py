@@ -7,7 +7,8 @@ Kong's authentication reference, "Using multiple authentication methods".
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apiproxy_runtime.kong.answer import Exit, error
 from apiproxy_runtime.kong.context import KongContext
@@ -17,8 +18,7 @@ from apiproxy_runtime.kong.schema import Config, Field, string
 from apiproxy_runtime.kong.site import KongSite
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why a caller is not let in, and what `WWW-Authenticate` says. `body` takes the place of the message."""
 
     text: str

@@ -11,8 +11,9 @@ import asyncio
 import hashlib
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from apiproxy_runtime.gateway.http.tls import TlsProfile
 from apiproxy_runtime.kong.context import KongContext
@@ -21,8 +22,7 @@ from apiproxy_runtime.message.message import Message
 from apiproxy_runtime.policy.egress import Call, CallFailed, Egress
 
 
-@dataclass(slots=True, eq=False)
-class Peer:
+class Peer(Struct, eq=False):
     """One server and how it does. `authority` is what the Host header says, None for host and port."""
 
     host: str

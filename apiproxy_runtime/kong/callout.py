@@ -22,9 +22,10 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from apiproxy_runtime.gateway.http.tls import TlsProfile
 from apiproxy_runtime.kong.answer import exit_text
@@ -70,8 +71,7 @@ class HeaderTable(dict[str, Any]):
             return default
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What came of a call: the response, or the text of what went wrong instead."""
 
     response: Message | None

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import regex
+from msgspec import Struct, field
 
 from apiproxy_runtime.kong.path import normalise
 from apiproxy_runtime.kong.schema import (
@@ -35,8 +35,7 @@ _PROTOCOLS = ("http", "https", "grpc", "grpcs", "tcp", "tls", "tls_passthrough",
 Check = Callable[[Config], list[tuple[str, str]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Entity:
+class Entity(Struct, frozen=True):
     """A kind of entity.
 
     key       the field that names one, and is unique

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apiproxy_runtime.gateway.background import Background
 from apiproxy_runtime.gateway.compression import decode_body, wire_body
@@ -50,8 +51,7 @@ from apiproxy_runtime.world import World
 logger = logging.getLogger("apiproxy")
 
 
-@dataclass(frozen=True, slots=True)
-class RouteProgram:
+class RouteProgram(Struct, frozen=True):
     """A route, ready to run; `chosen` is what observers are told of it."""
 
     route: Route
@@ -61,8 +61,7 @@ class RouteProgram:
     proxy: Proxy | None
 
 
-@dataclass(frozen=True, slots=True)
-class KongProgram:
+class KongProgram(Struct, frozen=True):
     """A configuration, ready to run: a program for each route id, and what runs without a route."""
 
     routes: dict[str, RouteProgram]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.bundle.finding import Place
 from apiproxy_runtime.kong.plugin import Plugin
@@ -13,8 +14,7 @@ from apiproxy_runtime.kong.schema import Config
 KONG_VERSION = "3.10.0"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Service:
+class Service(Struct, frozen=True, eq=False):
     """An upstream API. Timeouts are milliseconds; `path` is None for `/`."""
 
     id: str
@@ -39,8 +39,7 @@ class Service:
         return self.name or self.id
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Route:
+class Route(Struct, frozen=True, eq=False):
     """Which requests are for a service, and what of their path it sees."""
 
     id: str
@@ -67,8 +66,7 @@ class Route:
         return self.name or self.id
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Certificate:
+class Certificate(Struct, frozen=True, eq=False):
     """A certificate and its key, PEM texts, and the server names it is shown for."""
 
     id: str
@@ -78,8 +76,7 @@ class Certificate:
     place: Place
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Consumer:
+class Consumer(Struct, frozen=True, eq=False):
     """Whoever calls. `acls` are the groups of the acl plugin, `groups` the consumer groups."""
 
     id: str
@@ -95,8 +92,7 @@ class Consumer:
         return self.username or self.custom_id or self.id
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Credential:
+class Credential(Struct, frozen=True, eq=False):
     """What a consumer proves its identity with: `values` are the fields of the entity `kind`."""
 
     id: str
@@ -115,8 +111,7 @@ class Credential:
         return self.id
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Target:
+class Target(Struct, frozen=True, eq=False):
     """One server of an upstream. A weight of 0 takes no traffic."""
 
     host: str
@@ -128,8 +123,7 @@ class Target:
         return f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Upstream:
+class Upstream(Struct, frozen=True, eq=False):
     """A virtual host whose traffic is spread over targets. `config` holds the fields as they are declared."""
 
     id: str
@@ -139,8 +133,7 @@ class Upstream:
     place: Place
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Instance:
+class Instance(Struct, frozen=True, eq=False):
     """A plugin with its config, and whose traffic it sees; bound to nothing, it is global."""
 
     id: str
@@ -168,8 +161,7 @@ class Instance:
         return not (self.route or self.service or self.consumer or self.consumer_group)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Configuration:
+class Configuration(Struct, frozen=True, eq=False):
     """Everything of one kong.yml."""
 
     file: str

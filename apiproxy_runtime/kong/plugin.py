@@ -9,9 +9,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.bundle.finding import Findings, Placed
 from apiproxy_runtime.kong.schema import Config, Field
@@ -28,8 +29,7 @@ Handler = Callable[["KongContext"], Awaitable[None] | None]
 Edition = Literal["kong", "enterprise", "custom"]
 
 
-@dataclass(frozen=True, slots=True)
-class Phases:
+class Phases(Struct, frozen=True):
     """What one instance of a plugin does; each None where it does nothing.
 
     access         before the upstream is called; may answer by raising `Exit`
@@ -46,8 +46,7 @@ class Phases:
     reads_body: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Plugin:
+class Plugin(Struct, frozen=True):
     """The declaration of a plugin.
 
     priority  orders the plugins of a phase, highest first; among equals the name that sorts last runs first

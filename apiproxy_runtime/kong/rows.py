@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.elements import suggestion
 from apiproxy_runtime.bundle.finding import Findings, Place
@@ -26,8 +27,7 @@ _TOP = frozenset(
 _PORTS = {"https": 443, "wss": 443, "grpcs": 443, "tls": 443}
 
 
-@dataclass(slots=True, eq=False)
-class Row:
+class Row(Struct, eq=False):
     """An entity as it was read: its fields, where it stands, and what it is nested in.
 
     whole  False when its fields have errors; then only its name and id are here

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.finding import Finding, Findings
 from apiproxy_runtime.gateway.egress import HttpEgress, Outgoing, Wrapper
@@ -38,8 +39,7 @@ from apiproxy_runtime.world import World
 _NOTHING = Segment((), (), (), True)
 
 
-@dataclass(frozen=True, slots=True)
-class KongDeployed:
+class KongDeployed(Struct, frozen=True):
     """What a deploy put in place."""
 
     configuration: Configuration

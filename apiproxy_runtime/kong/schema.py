@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.bundle.elements import suggestion
 from apiproxy_runtime.bundle.finding import Findings
@@ -24,8 +25,7 @@ _TEXT_RULE = Callable[[str], str]
 _ARTICLE = {"integer": "an integer", "array": "an array"}
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One field of a record.
 
     element   of arrays and sets

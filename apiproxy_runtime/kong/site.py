@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.kong.context import KongContext
 from apiproxy_runtime.kong.model import Configuration, Instance
@@ -24,8 +25,7 @@ AT_ONCE = 64
 Spawn = Callable[[Coroutine[Any, Any, Any]], object]
 
 
-@dataclass(frozen=True, slots=True)
-class KongServices:
+class KongServices(Struct, frozen=True):
     """What all plugins of a runtime share.
 
     callouts         lets so many callouts that nobody waits for run at once; the others stand in line
@@ -51,8 +51,7 @@ class KongServices:
         return response
 
 
-@dataclass(frozen=True, slots=True)
-class KongSite:
+class KongSite(Struct, frozen=True):
     """Where an instance of a plugin stands."""
 
     instance: Instance

@@ -8,8 +8,9 @@ Only the fingerprints count; rule, file and message are for whoever reads the fi
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from apiproxy_runtime.lint.fingerprint import fingerprints
 from apiproxy_runtime.lint.linter import Report

@@ -19,9 +19,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast, get_args
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from apiproxy_runtime.bundle.finding import Severity
 
@@ -35,8 +37,7 @@ class ConfigError(ValueError):
     """A configuration file that cannot be used; the text names the file and what is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class PathConfig:
+class PathConfig(Struct, frozen=True):
     """What holds for files whose printed path matches a pattern (`**` crosses folders): rules left out, severities."""
 
     match: str
@@ -47,8 +48,7 @@ class PathConfig:
         return _pattern(self.match).fullmatch(path) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """exclude     rule ids in upper case; `DEPLOY` is every deploy finding, `DEPLOY/NAME` one of them
     severities  by rule id in upper case
     options     by rule id in upper case, then by name

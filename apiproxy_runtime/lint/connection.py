@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.xml import Node
 from apiproxy_runtime.lint.parts import EndpointFile
 
 
-@dataclass(frozen=True)
-class TargetConnection:
+class TargetConnection(Struct, frozen=True):
     """What a connection holds, each as often as it stands there."""
 
     node: Node

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.bundle.finding import Placed
 from apiproxy_runtime.bundle.xml import Node
@@ -55,8 +56,7 @@ _LITERAL = re.compile(r"""(["'])((?:(?!\1)[^\\\n]|\\.)*)\1""")
 _SCRIPTS = frozenset(("jsc", "py", "node"))
 
 
-@dataclass(slots=True)
-class Dataflow:
+class Dataflow(Struct):
     """The variables of one bundle.
 
     reads    name → places; those that stand in for something else when unset are left out

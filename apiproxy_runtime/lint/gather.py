@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.archive import FolderSource, SourceError
 from apiproxy_runtime.bundle.discover import BundleSource, NoBundleFound, find_bundles
@@ -31,8 +32,7 @@ _ENVIRONMENT_ONLY = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """Everything that was read. `findings` are those about the environment; those about bundles are with them."""
 
     bundles: tuple[LintBundle, ...]

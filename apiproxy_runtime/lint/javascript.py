@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.archive import FolderSource
 from apiproxy_runtime.lint.bundle import LintBundle
@@ -20,8 +21,7 @@ class LinterFailed(Exception):
     """A linter could not run; the text is what it said."""
 
 
-@dataclass(frozen=True, slots=True)
-class Remark:
+class Remark(Struct, frozen=True):
     """What a linter says of a script; lines and columns count from 1."""
 
     script: ResourceFile

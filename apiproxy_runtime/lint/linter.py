@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePath
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from apiproxy_runtime.bundle.finding import Finding, Placed, Severity
 from apiproxy_runtime.bundle.xml import Node
@@ -25,8 +27,7 @@ from apiproxy_runtime.policy.registry import find_policy
 DEPLOY = "deploy"
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """What a run found. `rules` are those that ran."""
 
     files: tuple[FileResult, ...]
@@ -119,8 +120,7 @@ def deploy_problem(finding: Finding, config: Config) -> Problem:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Visit:
+class _Visit(Struct, frozen=True):
     """Which objects of a bundle a method of rules is called with, and what to call them in results."""
 
     method: str

@@ -6,10 +6,11 @@ nothing out, since that is what rules are about. Each has its `node`, and the mo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.archive import SourceError
 from apiproxy_runtime.bundle.finding import Findings, Place
@@ -28,12 +29,14 @@ Phase = Literal["Request", "Response", ""]
 _FLOWS = ("PreFlow", "PostFlow", "PostClientFlow", "EventFlow")
 
 
-@dataclass(frozen=True, eq=False)
-class RawFile:
+class RawFile(Struct, frozen=True, eq=False, dict=True):
     """Any file of the bundle; `file` is its path from the folder that holds the bundle."""
 
     file: str
-    bundle: LintBundle = field(repr=False)
+    bundle: LintBundle
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.file!r})"
 
     @property
     def stem(self) -> str:
@@ -61,8 +64,7 @@ class RawFile:
             return ""
 
 
-@dataclass(frozen=True, eq=False)
-class ResourceFile(RawFile):
+class ResourceFile(RawFile, frozen=True, eq=False, dict=True):
     """A file below resources/: its type (the folder), and its name below that folder."""
 
     resource: Resource
@@ -81,8 +83,7 @@ class ResourceFile(RawFile):
         return self.bundle.references.get((self.type, self.name), ())
 
 
-@dataclass(frozen=True, eq=False)
-class ConditionText:
+class ConditionText(Struct, frozen=True, eq=False, dict=True):
     """A `<Condition>`, empty or not. `owner` is the Step, Flow, FaultRule, DefaultFaultRule or RouteRule it is in."""
 
     node: Node
@@ -115,8 +116,7 @@ class ConditionText:
         return place_in(self.node, offset)
 
 
-@dataclass(frozen=True, eq=False)
-class _Conditional:
+class _Conditional(Struct, frozen=True, eq=False, dict=True):
     """Something in an endpoint that may have a `<Condition>`."""
 
     node: Node
@@ -143,8 +143,7 @@ class _Conditional:
         return self.condition is not None and bool(self.condition.text.strip())
 
 
-@dataclass(frozen=True, eq=False)
-class StepNode(_Conditional):
+class StepNode(_Conditional, frozen=True, eq=False, dict=True):
     """A `<Step>`: where it stands is `flow` or `rule` (neither in a shared flow), and `phase` of a flow."""
 
     flow: FlowNode | None
@@ -162,8 +161,7 @@ class StepNode(_Conditional):
         return self.endpoint.bundle.policy(self.policy_name)
 
 
-@dataclass(frozen=True, eq=False)
-class FlowNode(_Conditional):
+class FlowNode(_Conditional, frozen=True, eq=False, dict=True):
     """PreFlow, Flow, PostFlow, PostClientFlow or EventFlow, as `tag` tells."""
 
     @cached_property
@@ -178,8 +176,7 @@ class FlowNode(_Conditional):
         )
 
 
-@dataclass(frozen=True, eq=False)
-class FaultRuleNode(_Conditional):
+class FaultRuleNode(_Conditional, frozen=True, eq=False, dict=True):
     """A FaultRule or DefaultFaultRule, as `tag` tells."""
 
     @cached_property
@@ -187,16 +184,14 @@ class FaultRuleNode(_Conditional):
         return tuple(StepNode(step, self.endpoint, None, self, "") for step in self.node.all("Step"))
 
 
-@dataclass(frozen=True, eq=False)
-class RouteRuleNode(_Conditional):
+class RouteRuleNode(_Conditional, frozen=True, eq=False, dict=True):
     @property
     def target(self) -> str | None:
         """The text of `<TargetEndpoint>`, stripped; None without that element."""
         return self.node.child_text("TargetEndpoint")
 
 
-@dataclass(frozen=True, eq=False)
-class EndpointFile(RawFile):
+class EndpointFile(RawFile, frozen=True, eq=False, dict=True):
     """A proxy endpoint, target endpoint or shared flow (`tag`). `model` is None if the model has no place for it."""
 
     node: Node
@@ -263,8 +258,7 @@ class EndpointFile(RawFile):
         return tuple(holder.condition for holder in holders if holder.condition is not None)
 
 
-@dataclass(frozen=True, eq=False)
-class PolicyFile(RawFile):
+class PolicyFile(RawFile, frozen=True, eq=False, dict=True):
     """A file of policies/. `source` is None if another file took its name."""
 
     node: Node

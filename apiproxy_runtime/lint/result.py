@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.archive import Source
 
@@ -10,8 +10,7 @@ WARNING = 1
 ERROR = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(Struct, frozen=True):
     """Replace the bytes `start` to `end` (exclusive) of a file by `text`.
 
     Bytes are counted in the file's text as UTF-8 without byte order mark, as `Node` counts them.
@@ -22,8 +21,7 @@ class Fix:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class TrailStep:
+class TrailStep(Struct, frozen=True):
     """One place on the way to a problem, and what happens there. `path` is the one to print."""
 
     path: str
@@ -32,8 +30,7 @@ class TrailStep:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One problem in one file.
 
     severity   1 warning, 2 error
@@ -63,8 +60,7 @@ class Problem:
         return f"{self.message}{stop} {self.cure}"
 
 
-@dataclass(frozen=True, slots=True)
-class FileResult:
+class FileResult(Struct, frozen=True):
     """A file that was looked at, and its problems by line. `file` is its path in `source`, `path` the one to print."""
 
     path: str

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar, cast, overload
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.finding import Placed, Severity
 from apiproxy_runtime.lint.bundle import LintBundle
@@ -60,8 +61,7 @@ class OptionError(ValueError):
     """An option that a rule does not have, or a value it cannot take; the text is for the configuration's author."""
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """What a rule yields: where, what is wrong, and how to mend it.
 
     `severity` only where it is not the rule's own. `trail` tells the way to the problem: places, and what happens there.

@@ -8,7 +8,8 @@ by commas. In scripts, any comment will do.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.xml import Node
 from apiproxy_runtime.lint.bundle import LintBundle
@@ -18,8 +19,7 @@ _FILE_LEVEL = 3
 _SCRIPTS = (".js", ".jsc", ".py", ".xsl", ".xslt", ".json", ".graphql", ".properties")
 
 
-@dataclass(frozen=True, slots=True)
-class Suppressions:
+class Suppressions(Struct, frozen=True):
     """The directives of one file: (rule id in lower case, line at which the comment ends)."""
 
     directives: tuple[tuple[str, int], ...]

@@ -10,9 +10,10 @@ import re
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
 
 from apiproxy_runtime.message.builtintable import (
     ERROR,
@@ -31,8 +32,7 @@ from apiproxy_runtime.message.message import Message
 from apiproxy_runtime.message.targetvariables import TARGET
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(Struct, frozen=True):
     """Built-ins whose names have a free part; `read` gets the pattern's groups and gives a getter."""
 
     pattern: re.Pattern[str]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from apiproxy_runtime.message.context import Client, MessageContext, TargetCall
 
@@ -14,8 +15,7 @@ PROXY_REQUEST, TARGET_REQUEST, TARGET_RESPONSE = "Proxy request", "Target reques
 ERROR, POST_CLIENT = "Error", "PostClientFlow"
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Struct, frozen=True):
     """A built-in: its accessors and what the reference says of it. `write` None means read-only."""
 
     name: str

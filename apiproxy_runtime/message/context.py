@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.message.fault import Fault
 from apiproxy_runtime.message.message import Message
@@ -19,8 +20,7 @@ PROXY_RESPONSE = "PROXY_RESP_FLOW"
 POST_CLIENT = "PROXY_POST_RESP_SENT"
 
 
-@dataclass(slots=True)
-class Deployment:
+class Deployment(Struct):
     """What is the same for every transaction of one deployed proxy revision."""
 
     organization: str = "hybrid"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from apiproxy_runtime.message.message import Message
@@ -76,8 +77,7 @@ class Respond(Exception):
         self.behind = behind
 
 
-@dataclass(frozen=True, slots=True)
-class FaultKind:
+class FaultKind(Struct, frozen=True):
     """One row of a fault table: what a policy's declaration says of a fault it can raise.
 
     `text` holds `{placeholders}` that are filled when the fault is raised.

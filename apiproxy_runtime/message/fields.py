@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
 
 from apiproxy_runtime.message.headers import SINGLE_VALUED, lower_name, split_outside_quotes
 from apiproxy_runtime.message.message import Message, Parameters
@@ -20,8 +21,7 @@ Read = Callable[[Message], Any]
 Write = Callable[[Message, Any], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """How to read, write and remove one part of a message; `write` None means read-only.
 
     `of_request` reads it from what is known to be a request, where `read` would ask.

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.finding import Findings
 from apiproxy_runtime.bundle.xml import Node
@@ -23,8 +24,7 @@ T = TypeVar("T")
 Shape = Literal["attribute", "text", "child", "children", "element", "elements", "sequence"]
 
 
-@dataclass(slots=True)
-class Field:
+class Field(Struct):
     """One place in the XML: an attribute, the element's own text, a child with text, or a nested element."""
 
     shape: Shape

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 from typing import Generic, Protocol, TypeVar
+
+from msgspec import Struct
 
 from apiproxy_runtime.message.context import MessageContext
 from apiproxy_runtime.message.message import Message
@@ -35,8 +36,7 @@ class CallFailed(Exception):
         self.text = text
 
 
-@dataclass(slots=True)
-class Call:
+class Call(Struct):
     """One outgoing request.
 
     url       absolute, with query; the request's own path and query are not used
@@ -136,8 +136,7 @@ class RpcFailed(Exception):
         self.text = text
 
 
-@dataclass(frozen=True, slots=True)
-class Rpc(Generic[Q, A]):
+class Rpc(Struct, Generic[Q, A], frozen=True):
     """A unary gRPC method: its path, `/package.Service/Method`, and how its messages become bytes and back."""
 
     path: str

@@ -19,8 +19,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 logger = logging.getLogger("apiproxy")
 
@@ -29,8 +30,7 @@ Listener = Callable[["EventKind", Data], None]
 Wants = Callable[["EventKind"], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class EventKind:
+class EventKind(Struct, frozen=True):
     """What is published of an event.
 
     fields  names of the data that every event of the kind has

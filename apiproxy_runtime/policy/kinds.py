@@ -7,12 +7,12 @@ same kinds judge literals when a bundle is deployed and resolved references when
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+
+class Kind(Struct, frozen=True):
     """`describe` completes the sentence "must be …"; `choices` lists the legal words where there are few."""
 
     name: str

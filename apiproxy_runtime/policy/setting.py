@@ -6,15 +6,15 @@ A policy lists the settings that it heeds in `Policy.settings`, and reads one wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
+
+from msgspec import Struct
 
 from apiproxy_runtime.policy.kinds import Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """A setting: its name, what its value may be, the value it has when nothing is said, and what it does."""
 
     name: str

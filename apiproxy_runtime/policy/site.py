@@ -6,8 +6,9 @@ A `Site` exists only while a bundle is deployed. What a step keeps of it are the
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.finding import Findings
@@ -82,8 +83,7 @@ class Targets(Protocol):
     def client_tls(self, info: SSLInfo, site: Site) -> Callable[[MessageContext], SSLContext | None]: ...
 
 
-@dataclass(slots=True)
-class Services:
+class Services(Struct):
     """What the runtime gives to every bundle of an environment.
 
     catalog      products, developers, apps and keys, arranged for requests; replaced as a whole when they change

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from apiproxy_runtime.bundle.model import Bundle
 from apiproxy_runtime.message.context import Deployment, MessageContext
@@ -16,8 +18,7 @@ Steps = tuple[Step, ...]
 MEGABYTE = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class ConditionalFlow:
+class ConditionalFlow(Struct, frozen=True):
     """A `<Flow>` in one direction; it is chosen even when it has no steps in that direction."""
 
     name: str
@@ -26,8 +27,7 @@ class ConditionalFlow:
     steps: Steps
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """PreFlow, the conditional flows and PostFlow of one endpoint in one direction.
 
     `empty` is true when there is nothing to run or to choose.
@@ -71,15 +71,13 @@ def _behind(steps: Steps, policy: str) -> Steps | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class FaultRule:
+class FaultRule(Struct, frozen=True):
     name: str
     condition: Predicate | None
     steps: Steps
 
 
-@dataclass(frozen=True, slots=True)
-class FaultRules:
+class FaultRules(Struct, frozen=True):
     """The rules of one endpoint, in the order in which they are tried."""
 
     rules: tuple[FaultRule, ...] = ()
@@ -90,8 +88,7 @@ class FaultRules:
         return bool(self.rules) or self.default is not None
 
 
-@dataclass(frozen=True, slots=True)
-class TargetProgram:
+class TargetProgram(Struct, frozen=True):
     """A TargetEndpoint, or the bare URL of a RouteRule (then `endpoint` is False and the proxy's rules apply).
 
     is_success  whether a status is one of the success codes
@@ -113,8 +110,7 @@ class TargetProgram:
     response_limit: int = 10 * MEGABYTE
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """A RouteRule; `target` None is the null route, `place` the file and line it stands at."""
 
     name: str
@@ -123,8 +119,7 @@ class Route:
     place: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointProgram:
+class EndpointProgram(Struct, frozen=True):
     """A ProxyEndpoint.
 
     api_timeout  seconds for the whole transaction, 0.0 for none
@@ -151,8 +146,7 @@ class EndpointProgram:
     properties: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class ProxyProgram:
+class ProxyProgram(Struct, frozen=True):
     """An API proxy, ready to run."""
 
     bundle: Bundle
@@ -163,8 +157,7 @@ class ProxyProgram:
         return next((endpoint for endpoint in self.endpoints if endpoint.name == name), None)
 
 
-@dataclass(frozen=True, slots=True)
-class SharedFlowProgram:
+class SharedFlowProgram(Struct, frozen=True):
     """A shared flow, ready to be called."""
 
     bundle: Bundle

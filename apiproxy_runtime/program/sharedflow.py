@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from apiproxy_runtime.message.context import Deployment, MessageContext
 from apiproxy_runtime.message.fault import Fault

@@ -5,14 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apiproxy_runtime.policy.declaration import Element, Field
 from apiproxy_runtime.policy.policy import Policy
 
 
-@dataclass(frozen=True, slots=True)
-class ElementEntry:
+class ElementEntry(Struct, frozen=True):
     """One element or attribute.
 
     path     from the policy's own element, `Allow/@count`

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from apiproxy_runtime.policy.policy import Policy
 from apiproxy_runtime.program import errors
@@ -13,8 +14,7 @@ from apiproxy_runtime.program import errors
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class FaultEntry:
+class FaultEntry(Struct, frozen=True, order=True):
     """A fault: `code` is the errorcode, `text` the faultstring, `policy` empty for faults of the runtime."""
 
     code: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apiproxy_runtime.message import fields
 from apiproxy_runtime.message.builtin import BUILT_IN, FAMILIES
@@ -40,8 +41,7 @@ PARTS = {
 _OF_LISTS = {"header": "header", "queryparam": "query parameter", "formparam": "form parameter"}
 
 
-@dataclass(frozen=True, slots=True)
-class VariableEntry:
+class VariableEntry(Struct, frozen=True):
     """A variable. `{…}` in its name stands for any text; `policy` is the policy that sets it, if one does."""
 
     name: str

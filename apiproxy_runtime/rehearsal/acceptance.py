@@ -27,7 +27,6 @@ had with the same value.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import date
 from importlib import resources
 from pathlib import Path
@@ -35,6 +34,7 @@ from typing import Any, NamedTuple
 
 import regex
 import yaml
+from msgspec import Struct
 
 from apiproxy_runtime.rehearsal.difference import FACES, KINDS, Difference
 from apiproxy_runtime.rehearsal.exchange import HeaderPairs
@@ -80,8 +80,7 @@ class Facts(NamedTuple):
     rewritten: bool = False
 
 
-@dataclass(slots=True)
-class Rule:
+class Rule(Struct):
     """One rule.
 
     when       limits it to cases that both sides answer with an error (400 and above), or below
@@ -104,7 +103,7 @@ class Rule:
     when: str
     rewritten: bool = False
     echoed: bool = False
-    used: int = field(default=0, compare=False)
+    used: int = 0
 
     def covers(self, difference: Difference, case: Facts) -> bool:
         """Whether it is about the difference, in this case."""
@@ -135,8 +134,7 @@ def _fits(pattern: regex.Pattern[str] | None, text: str) -> bool:
     return pattern is None or pattern.fullmatch(text, timeout=2) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Pack:
+class Pack(Struct, frozen=True):
     """A rule pack: rules about the move from one platform to another; those in `known` explain and hide nothing."""
 
     id: str

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from msgspec.structs import replace
 
 from apiproxy_runtime.rehearsal.compare.body import decoded
 from apiproxy_runtime.rehearsal.exchange import HeaderPairs, Request, Response, header_values

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal, NamedTuple
+
+from msgspec import Struct
 
 Face = Literal["answer", "upstream", "effect"]
 FACES: tuple[Face, ...] = ("answer", "upstream", "effect")
@@ -62,8 +63,7 @@ class Mismatch(NamedTuple):
     after: str
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """One difference.
 
     face    which of the three faces

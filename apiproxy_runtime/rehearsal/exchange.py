@@ -1,14 +1,15 @@
 """One recorded exchange: what a client sent, what it got, and every call that was made to answer it.
 
 This is what recordings hold, importers make, generators write, and rehearsals replay and compare. Everything is frozen;
-`dataclasses.replace` makes a changed one.
+`msgspec.structs.replace` makes a changed one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 HeaderPairs = tuple[tuple[str, str], ...]
 
@@ -17,8 +18,7 @@ HeaderPairs = tuple[tuple[str, str], ...]
 ExpectationKind = Literal["status", "fault", "flow", "route", "fault-rule", "step", "condition", "body"]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A request as it stood on the wire.
 
     url      absolute, or only path and query when nobody knows the host; percent-encoding as sent
@@ -69,8 +69,7 @@ class Request:
         return next(header_values(self.headers, name), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True):
     """A response as it stood on the wire. `reason` may be empty (HTTP/2 has none)."""
 
     status: int
@@ -84,8 +83,7 @@ class Response:
         return next(header_values(self.headers, name), None)
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamCall:
+class UpstreamCall(Struct, frozen=True):
     """A call that was made while the client waited, in order of its beginning.
 
     purpose   as `policy.egress.Call.purpose`: `target`, `callout`, `script`, `keys`, `logging`, `health`
@@ -102,16 +100,14 @@ class UpstreamCall:
     millis: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(Struct, frozen=True):
     """What a case was made to show."""
 
     kind: ExpectationKind
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """One case.
 
     id        unique in its recording

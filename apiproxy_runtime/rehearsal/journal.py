@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
+
+from msgspec import Struct
 
 #: Seconds after which written lines are handed to the disk.
 FLUSH_SECONDS = 1.0
@@ -22,8 +23,7 @@ class JournalMismatch(ValueError):
     """The journal is of another rehearsal."""
 
 
-@dataclass(frozen=True, slots=True)
-class CaseLine:
+class CaseLine(Struct, frozen=True):
     """One case. `found` is what `tally` aggregates, as plain JSON; `views` the evidence that was kept of it."""
 
     number: int

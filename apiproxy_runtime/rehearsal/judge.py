@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from apiproxy_runtime.kong.path import escape, normalise
 from apiproxy_runtime.rehearsal.acceptance import NEVER, Facts, Pack, Rule
@@ -21,8 +23,7 @@ Verdict = Literal["identical", "expected", "different", "critical"]
 VERDICTS: tuple[Verdict, ...] = ("identical", "expected", "different", "critical")
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """What became of one case."""
 
     verdict: Verdict

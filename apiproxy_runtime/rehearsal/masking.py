@@ -13,9 +13,10 @@ import binascii
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
+
+from msgspec.structs import replace
 
 from apiproxy_runtime.gateway.http.content_encoding import decode, encode
 from apiproxy_runtime.gateway.http.errors import WireError

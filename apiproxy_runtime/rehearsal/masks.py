@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from apiproxy_runtime.rehearsal.pseudonym import is_secret_name
 
@@ -25,8 +27,7 @@ _SECRET_HEADERS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Masks:
+class Masks(Struct, frozen=True):
     """What is a secret beside what everybody's names say. Names in any case.
 
     headers, parameters  names of headers, and of query and form parameters

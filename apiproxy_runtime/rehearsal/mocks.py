@@ -25,13 +25,13 @@ import binascii
 import fnmatch
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
 import regex
 import yaml
+from msgspec import Struct
 
 from apiproxy_runtime.rehearsal.exchange import Request, Response
 
@@ -46,8 +46,7 @@ class BadMocks(ValueError):
     """A mocks file that cannot be used; the text names the entry, what is wrong with it, and the cure."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mock:
+class Mock(Struct, frozen=True):
     """`fails` names the first thing of a request that does not fit, None when all does."""
 
     fails: Callable[[Request], str | None]

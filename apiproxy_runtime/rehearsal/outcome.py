@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.rehearsal.exchange import Response, UpstreamCall
 
@@ -32,8 +33,7 @@ class Touch(NamedTuple):
     before_call: int
 
 
-@dataclass(slots=True)
-class Trace:
+class Trace(Struct):
     """How a side came to its outcome.
 
     steps       names of the policies or plugins that ran, in order
@@ -46,8 +46,7 @@ class Trace:
     route: str = ""
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(Struct):
     """`response` is None when there was no answer (a live side that could not be reached): then `failure` says why.
 
     calls_known  whether `calls` are all that were made, and not just those that somebody saw

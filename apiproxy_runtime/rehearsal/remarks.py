@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import chain
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.rehearsal.cause import is_of_address
 
@@ -36,8 +37,7 @@ _OF_TARGETS = (
 _EXTRA = frozenset(("extra", "header-extra", "call-extra", "call-repeated", "effect-extra"))
 
 
-@dataclass(slots=True)
-class Entity:
+class Entity(Struct):
     """A service, route or plugin that comments stand above. `policies` are those that a plugin is tagged with."""
 
     said: list[tuple[str, str]] = field(default_factory=list)
@@ -52,8 +52,7 @@ class Entity:
                 yield text
 
 
-@dataclass(frozen=True, slots=True)
-class Remarks:
+class Remarks(Struct, frozen=True):
     """The comments by the policy and the route rule they are about, and by the line of what they stand above."""
 
     of_policy: dict[str, list[str]] = field(default_factory=dict)

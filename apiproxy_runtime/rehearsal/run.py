@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from apiproxy_runtime.rehearsal.aliases import Aliases
 from apiproxy_runtime.rehearsal.evidence import view_of
@@ -21,8 +23,7 @@ from apiproxy_runtime.rehearsal.virtual import Clock
 Progress = Callable[[int, Tally], None]
 
 
-@dataclass(slots=True)
-class Rehearsal:
+class Rehearsal(Struct):
     """What a run came to. `seconds` is real time; `remarks` are what the new side says of what it leaves out."""
 
     before: Side

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal, Protocol
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.rehearsal.exchange import Exchange
 from apiproxy_runtime.rehearsal.outcome import Outcome
@@ -12,8 +13,7 @@ from apiproxy_runtime.rehearsal.outcome import Outcome
 Kind = Literal["bundle", "kong", "live", "recorded"]
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(Struct, frozen=True):
     """Something that traffic can reach on one of several ways: `way` tells which (`true`, `false`, or `run`)."""
 
     kind: str
@@ -22,8 +22,7 @@ class Branch:
     place: str = ""
 
 
-@dataclass(slots=True)
-class Reached:
+class Reached(Struct):
     """What the traffic reached on a side: how often each branch was passed; 0 for those that were not."""
 
     branches: dict[Branch, int] = field(default_factory=dict)

@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from apiproxy_runtime.gateway.compression import decode_body, wire_body
 from apiproxy_runtime.gateway.egress import Outgoing, UnaryCall, Way
@@ -38,8 +39,7 @@ _AUTHORITY = re.compile(r"[^/?#]*//[^/?#]*")
 _CLOSED = ("127.0.0.1", 1, True)
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """What is the same for every side: mocks, the choice for misses, hosts that really are called."""
 
     mocks: Sequence[Mock] = ()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.rehearsal.difference import Difference, Severity
 from apiproxy_runtime.rehearsal.judge import VERDICTS
@@ -38,8 +39,7 @@ class Example(NamedTuple):
     after: str
 
 
-@dataclass(slots=True)
-class Group:
+class Group(Struct):
     key: GroupKey
     severity: Severity
     number: int
@@ -60,8 +60,7 @@ class Group:
         return not self.key.rule
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """The sums of a run. `verdicts` counts cases, `rules` the differences that each rule covered."""
 
     verdicts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VERDICTS, 0))

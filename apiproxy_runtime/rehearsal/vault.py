@@ -11,9 +11,10 @@ import json
 import os
 import re
 import secrets
-from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO, cast
+
+from msgspec.structs import asdict
 
 from apiproxy_runtime.rehearsal.exchange import Exchange
 from apiproxy_runtime.rehearsal.masking import Masking

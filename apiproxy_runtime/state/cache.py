@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from apiproxy_runtime.state.store import Answer, Store, Value, then
 
@@ -144,8 +145,7 @@ class Caches:
         return then(self.store.spaces(self._directory), lambda spaces: [space[start:] for space in spaces])
 
 
-@dataclass(frozen=True, slots=True)
-class CachedResponse:
+class CachedResponse(Struct, frozen=True):
     """A response as ResponseCache keeps it.
 
     stored  seconds since the epoch

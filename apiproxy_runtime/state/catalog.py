@@ -12,8 +12,9 @@ import json
 import string
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.bundle.testdata import TestData
 from apiproxy_runtime.message.context import MessageContext
@@ -154,8 +155,7 @@ def _problem(app: App, credential: Credential, developer: Developer) -> str:
     return "developer" if developer.status != "active" else ""
 
 
-@dataclass(eq=False)
-class Catalog:
+class Catalog(Struct, eq=False):
     """Everything by name and by id.
 
     consumers   by consumer key

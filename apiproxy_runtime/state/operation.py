@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from apiproxy_runtime.bundle.product import Product, ProductQuota
@@ -24,8 +25,7 @@ PAYLOAD_OPERATION = "parsepayload.operation"
 _WILDCARD = re.compile(r"\*\*|\*")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Grant:
+class Grant(Struct, frozen=True, eq=False):
     """A product, and the operation of it, that lets a call through.
 
     name        of the operation: the proxy (`apiSource`) of its configuration, empty for a product without operations
@@ -47,8 +47,7 @@ class Grant:
     attributes: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Rule:
+class Rule(Struct, frozen=True, eq=False):
     """One way into a product; `fits` asks a transaction for what a policy has found in its body, where that counts."""
 
     grant: Grant

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
 from typing import Any, Generic, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from apiproxy_runtime.state.store import Answer, Store, Value, settled, then
 
@@ -20,8 +22,7 @@ KEEP_EXPIRED = 3 * 24 * 3600
 _REMEMBERED = 1024
 
 
-@dataclass(slots=True, kw_only=True)
-class _Record:
+class _Record(Struct, kw_only=True):
     """What all records have. Times are milliseconds since the epoch; `expires_at` -1 is never.
 
     hidden   names of attributes that a generated response leaves out
@@ -47,8 +48,7 @@ class _Record:
         return max(0, int((self.expires_at - now * 1000 - 1) // 1000)) if self.expires_at >= 0 else 0
 
 
-@dataclass(slots=True, kw_only=True)
-class Token(_Record):
+class Token(_Record, kw_only=True):
     """An access token or a refresh token; `pair` is the other one's value, empty where there is none."""
 
     scope: str = ""
@@ -59,8 +59,7 @@ class Token(_Record):
     revoke_reason: str = ""
 
 
-@dataclass(slots=True, kw_only=True)
-class Code(_Record):
+class Code(_Record, kw_only=True):
     """An authorization code; `bound` says whether the client named the redirect URI itself."""
 
     redirect_uri: str = ""
@@ -71,8 +70,7 @@ class Code(_Record):
     challenge_method: str = ""
 
 
-@dataclass(slots=True, kw_only=True)
-class RequestToken(_Record):
+class RequestToken(_Record, kw_only=True):
     """An OAuth 1.0a request token, or, with `access`, an access token. `verifier` is empty until a user agreed."""
 
     secret: str
@@ -170,7 +168,7 @@ class Records(Generic[R]):
 
 
 def _written(record: _Record) -> str:
-    values = {item.name: getattr(record, item.name) for item in fields(record)}
+    values = asdict(record)
     return json.dumps(values, separators=(",", ":"), ensure_ascii=False)
 
 

@@ -14,8 +14,9 @@ sent. A `response` that a server returns from a request flow becomes the variabl
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from apiproxy_policies.callout_contract import MESSAGES, Contract
 from apiproxy_runtime.policy.api import (
@@ -42,8 +43,7 @@ _NAMES = {
 _INT32, _INT64 = range(-(2**31), 2**31), range(-(2**63), 2**63)
 
 
-@dataclass(frozen=True, slots=True)
-class Switches:
+class Switches(Struct, frozen=True):
     """The policy's four properties."""
 
     request_content: bool = False

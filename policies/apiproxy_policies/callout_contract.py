@@ -8,9 +8,10 @@ left out: options do not travel. protobuf is loaded when a bundle first needs th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
+
+from msgspec import Struct
 
 from apiproxy_runtime.policy.api import Rpc
 
@@ -115,8 +116,7 @@ MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
 _ONEOF = "FlowVariable"
 
 
-@dataclass(frozen=True, slots=True)
-class Contract:
+class Contract(Struct, frozen=True):
     """The message classes by name, and the method they travel by. A class is called with its fields by keyword."""
 
     messages: dict[str, Any]

@@ -7,8 +7,9 @@ reference and its troubleshooting pages.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from apiproxy_runtime.policy.api import (
     BOOLEAN,
@@ -38,8 +39,7 @@ MISSING_NAME = "Error occurred while validation of bean {policy}.xml. Reason: - 
 TYPES = one_of("string", "boolean", "integer", "long", "float", "double", "nodeset")
 
 
-@dataclass(frozen=True, slots=True)
-class Extraction:
+class Extraction(Struct, frozen=True):
     """How the parts of one policy are compiled.
 
     source   name of the variable that is read, `message` by default

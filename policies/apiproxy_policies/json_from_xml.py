@@ -13,10 +13,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 from lxml import etree
+from msgspec import Struct, field
 
 #: RFC 8259 §6. What is no number there (a leading zero, a trailing dot) stays the string that it was.
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,99})(\.[0-9]{1,99})?([eE][+-]?[0-9]{1,3})?")
@@ -26,8 +26,7 @@ _INFINITE = float("inf")
 to_json = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 
-@dataclass(slots=True)
-class ArrayPath:
+class ArrayPath(Struct):
     """A step of the paths that always give arrays: the elements below it by name."""
 
     array: bool = False
@@ -43,8 +42,7 @@ class ArrayPath:
         here.unwrap = here.unwrap or unwrap
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(Struct, frozen=True):
     """How XML becomes JSON; the names are those of the policy's options."""
 
     recognize_number: bool = False

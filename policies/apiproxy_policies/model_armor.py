@@ -14,8 +14,9 @@ is not needed: the stand-in never calls out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from apiproxy_runtime.policy.api import (
     BoundedRegex,
@@ -30,8 +31,7 @@ FILTERS = ("promptInjection", "rai", "maliciousUris", "csam")
 ERRORS = {"AuthenticationFailure": 500, "ServiceUnavailable": 503, "ModelArmorAPIFailed": 500}
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What the filters said of a text."""
 
     matched: frozenset[str]

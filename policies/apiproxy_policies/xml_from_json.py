@@ -14,8 +14,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 #: what XML 1.0 lets a name begin with, and what may follow (NameStartChar, NameChar)
@@ -46,8 +47,7 @@ def _no_constant(name: str) -> str:
 _decode = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_no_constant).decode
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(Struct, frozen=True):
     """How JSON becomes XML; the names are those of the policy's options. Empty stands for: not used."""
 
     null_value: str = "NULL"

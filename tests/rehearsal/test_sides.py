@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from apiproxy_runtime.bundle.finding import Findings
 from apiproxy_runtime.kong.runtime import load_kong

@@ -11,8 +11,10 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
-from dataclasses import asdict, dataclass
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from apiproxy_runtime.control.events.handlers.handler import Deliver, Event, Undelivered
 
@@ -22,8 +24,7 @@ logger = logging.getLogger("apiproxy.events")
 _HIGH = 0.8
 
 
-@dataclass(slots=True)
-class Counts:
+class Counts(Struct):
     """What became of a hook's events."""
 
     delivered: int = 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from apiproxy_runtime.control.events.handlers.table import HANDLERS
 from apiproxy_runtime.control.events.schema import (
@@ -49,8 +51,7 @@ _FIELDS: Fields = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Hook:
+class Hook(Struct, frozen=True):
     """One hook. `event` None stands for every event of the source; `config` is what the handler's fields say."""
 
     id: str

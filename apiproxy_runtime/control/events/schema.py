@@ -8,9 +8,10 @@ Source: Kong's Admin API reference (errors), and its answers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 JsonObject = dict[str, Any]
 #: The value as it is kept. Raises ValueError with Kong's words.
@@ -31,8 +32,7 @@ class SchemaViolation(Exception):
         return {"code": 2, "name": "schema violation", "message": self.message, "fields": self.fields}
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One field: how it is checked, whether it must be there, and what it is when it is not."""
 
     check: Check

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from aiohttp import web
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.model import BundleKind
 from apiproxy_runtime.control.answer import Refused, json_answer
@@ -23,8 +23,7 @@ BUNDLE = "{collection:apis|sharedflows}/{name}"
 ENVIRONMENT = "environments/{environment}"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A request with what its path names."""
 
     host: Host

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from apiproxy_runtime.control.events.requestlog import request_log
 from apiproxy_runtime.control.observe.concealed import Concealed
@@ -26,8 +27,7 @@ class Answering(Protocol):
     def count(self, ledger: Ledger) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Reported:
+class Reported(Struct, frozen=True):
     """What a report needs.
 
     events   what the runtime publishes

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from http import HTTPMethod
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.gateway.ledger import Entry
 from apiproxy_runtime.message.context import Deployment
@@ -41,8 +42,7 @@ class Deploys(NamedTuple):
     deployed: Mapping[tuple[str, ...], int]
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """The numbers of one process, or of several added up. Keys:
 
     cells      environment, proxy, method, status, TargetEndpoint (empty without one)

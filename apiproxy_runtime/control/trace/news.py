@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from apiproxy_runtime.control.trace.transaction import Transaction
 
@@ -17,8 +18,7 @@ class Worker(Protocol):
     async def ask(self, what: str, content: object = None) -> Any: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A session, and how many transactions it has room for."""
 
     session: str
@@ -27,8 +27,7 @@ class Place:
     room: int
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """All that is to be watched from now on.
 
     live   whether a page is open
@@ -44,8 +43,7 @@ class Wanted:
         return not self.live and not self.sessions
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """A transaction, the sessions that it belongs to, and whether the page takes it."""
 
     transaction: Transaction
@@ -53,8 +51,7 @@ class Seen:
     live: bool
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(Struct, frozen=True):
     """What has ended since the last time, what is under way, and how many the page left out."""
 
     seen: tuple[Seen, ...]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from apiproxy_runtime.control.trace.recorder import Recorder
 from apiproxy_runtime.control.trace.transaction import (
@@ -20,7 +22,7 @@ from apiproxy_runtime.control.trace.transaction import (
 )
 from apiproxy_runtime.policy.registry import find_policy
 
-_KINDS = {
+_KINDS: dict[type, str] = {
     FlowEntered: "flow",
     ChoiceMade: "choice",
     StepTaken: "step",
@@ -87,15 +89,15 @@ def details(transaction: Transaction) -> dict[str, object]:
 
     def point(item: Any) -> dict[str, object]:
         told: dict[str, object] = {"is": _KINDS[type(item)]}
-        for part in fields(item):
-            value = getattr(item, part.name)
-            if isinstance(value, Snapshot) or part.name in ("before", "after", "request", "response"):
+        for name in item.__struct_fields__:
+            value = getattr(item, name)
+            if isinstance(value, Snapshot) or name in ("before", "after", "request", "response"):
                 value = place(value)
             elif isinstance(value, Raised):
                 value = _plain(value)
-            elif part.name == "accesses":
+            elif name == "accesses":
                 value = [_access(access) for access in value]
-            told[part.name] = value
+            told[name] = value
         if isinstance(item, StepTaken):
             told["family"] = family_of(item.kind)
         return told
@@ -167,8 +169,8 @@ def holds_text(transaction: Transaction, text: str) -> bool:
     return False
 
 
-def _plain(value: Any) -> dict[str, object]:
-    return {part.name: getattr(value, part.name) for part in fields(value)}
+def _plain(value: Struct) -> dict[str, object]:
+    return asdict(value)
 
 
 def _access(access: Access) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from apiproxy_runtime.control.trace.recorder import Recorder
 from apiproxy_runtime.control.trace.transaction import Transaction
@@ -14,8 +14,7 @@ TIMEOUT = 600
 MOST_BYTES = 32 * 1024 * 1024
 
 
-@dataclass(slots=True, eq=False)
-class Session:
+class Session(Struct, eq=False):
     """The next `count` transactions of a proxy; those under way are in it too."""
 
     id: str

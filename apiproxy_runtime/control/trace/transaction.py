@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from msgspec import Struct
 
 #: Characters of a body, and of one variable's value, that are kept.
 CONTENT_LIMIT = 64 * 1024
@@ -15,8 +16,7 @@ MASKED = "*****"
 Outcome = Literal["ran", "skipped", "disabled", "faulted"]
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """A message at one point of its way.
 
     uri       path and query of a request
@@ -51,8 +51,7 @@ class Access(NamedTuple):
     done: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Raised:
+class Raised(Struct, frozen=True):
     """A fault. Where it is a point of a transaction, the error flow begins there."""
 
     at: float
@@ -65,8 +64,7 @@ class Raised:
     depth: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class FlowEntered:
+class FlowEntered(Struct, frozen=True):
     """A flow begins. Times of all points are seconds since the transaction began."""
 
     at: float
@@ -76,8 +74,7 @@ class FlowEntered:
     depth: int
 
 
-@dataclass(frozen=True, slots=True)
-class ChoiceMade:
+class ChoiceMade(Struct, frozen=True):
     """The condition of a flow, route rule or fault rule was asked; `kind` is the element's name."""
 
     at: float
@@ -91,8 +88,7 @@ class ChoiceMade:
     depth: int
 
 
-@dataclass(frozen=True, slots=True)
-class StepTaken:
+class StepTaken(Struct, frozen=True):
     """A step, whether it ran or not.
 
     kind       element of the policy
@@ -119,8 +115,7 @@ class StepTaken:
     depth: int
 
 
-@dataclass(frozen=True, slots=True)
-class RouteTaken:
+class RouteTaken(Struct, frozen=True):
     """The route rule that was chosen; `target` is empty for the null route."""
 
     at: float
@@ -129,8 +124,7 @@ class RouteTaken:
     depth: int
 
 
-@dataclass(frozen=True, slots=True)
-class CallMade:
+class CallMade(Struct, frozen=True):
     """An outgoing call; `response` None when no answer came (yet)."""
 
     at: float
@@ -146,8 +140,7 @@ class CallMade:
 Point = FlowEntered | ChoiceMade | StepTaken | RouteTaken | Raised | CallMade
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(Struct, frozen=True):
     """One request and all that was done for it.
 
     started    seconds since the epoch; `took` seconds until the answer was sent, or so far

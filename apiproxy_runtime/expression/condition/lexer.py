@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
 class ConditionSyntaxError(ValueError):
@@ -22,8 +23,7 @@ class ConditionSyntaxError(ValueError):
         super().__init__(f"{message} (line {self.line}, column {self.column} of the condition)")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """kind: `word`, `number`, `double` and `single` (quoted), `symbol`, `end`; text: as written, without quotes."""
 
     kind: str

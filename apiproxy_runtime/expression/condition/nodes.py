@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 
 class Operator(Enum):
@@ -38,8 +39,7 @@ ORDERINGS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Struct, frozen=True):
     """A flow variable. `quoted` when the name was written in single quotes."""
 
     name: str
@@ -48,8 +48,7 @@ class Variable:
     quoted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Struct, frozen=True):
     """A constant. `kind` is string, integer, long, float, double, boolean or null; `quote` is `"` or `'` for strings."""
 
     value: str | int | float | bool | None
@@ -62,8 +61,7 @@ class Literal:
 Operand = Variable | Literal
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """`left operator right`. `offset` is where the operator stands, `spelling` how it was written."""
 
     operator: Operator
@@ -73,14 +71,12 @@ class Comparison:
     spelling: str
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Struct, frozen=True):
     operand: Node
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class And:
+class And(Struct, frozen=True):
     """Two or more operands. `offset` is where the first operator stands, `grouped` whether parentheses surround it."""
 
     operands: tuple[Node, ...]
@@ -88,8 +84,7 @@ class And:
     grouped: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Or:
+class Or(Struct, frozen=True):
     """As `And`."""
 
     operands: tuple[Node, ...]

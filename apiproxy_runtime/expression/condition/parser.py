@@ -8,7 +8,8 @@ default here, the second is chosen with `java_precedence`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from apiproxy_runtime.expression.condition.lexer import ConditionSyntaxError, Token, tokenize
 from apiproxy_runtime.expression.condition.nodes import (

@@ -10,8 +10,9 @@ by operand, with a bound on the trials; what is not settled by then counts as po
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise, product
+
+from msgspec import Struct
 
 from apiproxy_runtime.expression.condition import values
 from apiproxy_runtime.expression.condition.canonical import comparison_form, variable_form
@@ -79,8 +80,7 @@ def _possible(node: Node, wanted: bool, null_in_order: bool) -> bool:
 # ---- formulas: negations are gone, comparisons are sets of classes (bits) of a variable
 
 
-@dataclass(frozen=True, slots=True)
-class _In:
+class _In(Struct, frozen=True):
     """The variable is in one of the classes `allowed` out of `every`."""
 
     variable: object
@@ -88,13 +88,11 @@ class _In:
     every: int
 
 
-@dataclass(frozen=True, slots=True)
-class _All:
+class _All(Struct, frozen=True):
     parts: tuple[_Formula, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Any:
+class _Any(Struct, frozen=True):
     parts: tuple[_Formula, ...]
 
 
@@ -275,8 +273,7 @@ def _free(key: object, wanted: bool) -> _Formula:
     return _In(key, 1 if wanted else 2, 3)
 
 
-@dataclass(frozen=True, slots=True)
-class _Classes:
+class _Classes(Struct, frozen=True):
     """Values one by one, and all others by the patterns that they fit."""
 
     constants: tuple[Value, ...]

@@ -6,9 +6,10 @@ Source: message templates page, "Function reference"; `xPath` and the names' cas
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.expression.template import digest, random, text, time
 from apiproxy_runtime.message.message import Message
@@ -20,8 +21,7 @@ Check = Callable[[str], object]
 OfMessage = Callable[..., Callable[[Message], str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(Struct, frozen=True):
     """One function.
 
     least, most  how many arguments it takes

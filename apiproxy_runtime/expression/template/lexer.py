@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apiproxy_runtime.expression.template.nodes import TemplateWarning
 
@@ -22,8 +23,7 @@ _MAX_VAIN = 200_000
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """A reference found in a template: the whole of it, delimiters included, is text[start:end].
 
     name       the variable's or function's name

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """Text that is copied as it stands."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Struct, frozen=True):
     """`{name}` or `{name:default}`; `offset` is where the reference opens."""
 
     name: str
@@ -21,16 +19,14 @@ class Variable:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Struct, frozen=True):
     """A function's argument in single quotes."""
 
     text: str
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """`{function(arg,arg)}`; `source` is the text between the delimiters."""
 
     function: str
@@ -42,16 +38,14 @@ class Call:
 Node = Text | Variable | Call
 
 
-@dataclass(frozen=True, slots=True)
-class TemplateWarning:
+class TemplateWarning(Struct, frozen=True):
     """Something that deploys but hardly does what was meant; `offset` counts characters from the template's start."""
 
     message: str
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedTemplate:
+class ParsedTemplate(Struct, frozen=True):
     nodes: tuple[Node, ...]
     warnings: tuple[TemplateWarning, ...]
 

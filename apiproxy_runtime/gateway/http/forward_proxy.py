@@ -7,9 +7,10 @@ import base64
 import os
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar, cast
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from apiproxy_runtime.gateway.http.errors import ConnectFailed, TunnelRefused
 from apiproxy_runtime.gateway.http.wire import Wire
@@ -18,8 +19,7 @@ AnyWire = TypeVar("AnyWire", bound=Wire)
 _HEAD_LIMIT = 16 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class ForwardProxy:
+class ForwardProxy(Struct, frozen=True):
     """`authorization` is the value of Proxy-Authorization, or "".
 
     Targets with TLS are reached through a CONNECT tunnel; the others too when `tunnel` is set, as the Apigee property

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apiproxy_runtime.message.headers import Headers
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why a request is refused.
 
     `kind` is one of "bad_request" (400), "request_timeout" (408), "body_too_big" (413), "line_too_big" (414), "expectation_failed" (417),

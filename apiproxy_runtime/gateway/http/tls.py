@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ssl
 import tempfile
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
+
+from msgspec import Struct
 
 from apiproxy_runtime.gateway.http.errors import TlsFailed
 from apiproxy_runtime.gateway.http.tlsprofile import TlsProfile as TlsProfile
@@ -20,8 +21,7 @@ _VERSIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ServerTls:
+class ServerTls(Struct, frozen=True):
     """How the gateway's own port talks TLS: PEM texts; `client_authorities` asks clients for a certificate.
 
     `client_required`: without one the handshake fails.

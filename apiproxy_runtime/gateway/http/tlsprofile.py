@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class TlsProfile:
+class TlsProfile(Struct, frozen=True):
     """How to talk TLS to a target.
 
     `authorities`: PEM texts of the certificates to trust (empty: the system's). `certificate` and `key`: PEM texts

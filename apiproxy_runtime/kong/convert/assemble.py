@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from apiproxy_runtime.bundle.model import PolicySource
 from apiproxy_runtime.expression.condition.nodes import Comparison, Literal, Operator, Variable
@@ -24,8 +26,7 @@ from apiproxy_runtime.kong.plugin import plugin_named
 GLOBAL_ONLY = frozenset(("service-callout", "external-callout"))
 
 
-@dataclass
-class Instance:
+class Instance(Struct):
     """A plugin on a route, and the policies it stands for."""
 
     plugin: Plugin
@@ -44,8 +45,7 @@ class Instance:
         return json.dumps([self.plugin.name, self.plugin.config, self.policies, self.notes], sort_keys=True)
 
 
-@dataclass
-class Assembly:
+class Assembly(Struct):
     """What stands on one route.
 
     todos       comments that belong to no plugin

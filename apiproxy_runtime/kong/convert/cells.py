@@ -7,7 +7,9 @@ two; what was decided on the way is remembered, so that the same condition is no
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from apiproxy_runtime.bundle.model import Flow, RouteRule
 from apiproxy_runtime.expression.condition.nodes import And, Comparison, Literal, Node, Not, Or, Variable
@@ -19,8 +21,7 @@ from apiproxy_runtime.kong.convert.paths import covers, overlap
 MOST = 48
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """`flow` None is the requests that no conditional flow takes; `facts` are conditions whose truth is known.
 
     unasked  flows that would come first, if a condition held that no route can ask

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.model import Bundle
@@ -24,8 +25,7 @@ from apiproxy_runtime.kong.convert.leftovers import note_leftovers
 from apiproxy_runtime.kong.convert.outcome import Callouts, Edition, Landscape, Row
 
 
-@dataclass
-class Converted:
+class Converted(Struct):
     """The text of the kong.yml and what became of each part."""
 
     text: str

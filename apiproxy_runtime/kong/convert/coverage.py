@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from apiproxy_runtime.kong.convert.consumers import at
 from apiproxy_runtime.kong.convert.outcome import WORSE, Row, Verdict
 
 
-@dataclass
-class Coverage:
+class Coverage(Struct):
     """Rows, one for each thing: what several routes say of a policy is put together."""
 
     rows: dict[tuple[str, str, str, str, int], Row] = field(default_factory=dict)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.kong.convert.assemble import Assembly, Instance
 from apiproxy_runtime.kong.convert.cells import Cell
@@ -14,8 +15,7 @@ from apiproxy_runtime.kong.convert.targets import Target
 _NAME = re.compile(r"[^A-Za-z0-9_.~-]+")
 
 
-@dataclass
-class RouteDraft:
+class RouteDraft(Struct):
     """A route: its fields without plugins, which the assembly holds until all routes are known."""
 
     name: str
@@ -24,8 +24,7 @@ class RouteDraft:
     assembly: Assembly
 
 
-@dataclass
-class ServiceDraft:
+class ServiceDraft(Struct):
     """A service and its routes. `notes` are comments above it."""
 
     name: str
@@ -35,8 +34,7 @@ class ServiceDraft:
     proxy: str = ""
 
 
-@dataclass
-class Draft:
+class Draft(Struct):
     """Everything that will be written.
 
     services     by proxy and target

@@ -9,22 +9,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 Scalar = str | int | float | bool | None
 #: dict, list, scalar, `Noted` or (in lists) `Note`
 Tree = object
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """A comment; it may have several lines."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(Struct, frozen=True):
     """A value with comments above it."""
 
     value: Tree

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from apiproxy_runtime.kong.convert.assemble import GLOBAL_ONLY, Instance, close
 from apiproxy_runtime.kong.convert.draft import Draft, RouteDraft

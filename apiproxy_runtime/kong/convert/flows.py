@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.model import Bundle, Condition, PolicySource, StepRef
 from apiproxy_runtime.expression.condition.nodes import Node
@@ -13,16 +14,14 @@ from apiproxy_runtime.kong.convert.outcome import Landscape, Phase
 _DEEPEST = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Conditional:
+class Conditional(Struct, frozen=True):
     """A condition that a step stands under: parsed, and as written with its place."""
 
     node: Node | None
     source: Condition
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Struct, frozen=True):
     """A step where it stands. `bundle` holds its policy; `via` are the shared flows it came through."""
 
     step: StepRef

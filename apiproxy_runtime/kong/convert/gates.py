@@ -7,7 +7,8 @@ converter. Steps that fail on broken input alone (scripts, transformations) are 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.model import PolicySource
 from apiproxy_runtime.kong.convert.emit import emit
@@ -26,8 +27,7 @@ _GATES = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(Struct, frozen=True):
     """A step that keeps callers out, and that no plugin stands for."""
 
     policy: PolicySource

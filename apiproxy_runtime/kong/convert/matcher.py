@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from apiproxy_runtime.kong.convert.paths import Pattern, covers, overlap
 
@@ -16,8 +17,7 @@ class Inexpressible(Exception):
     """Two patterns overlap in a way that no single pattern tells."""
 
 
-@dataclass(frozen=True, slots=True)
-class Matcher:
+class Matcher(Struct, frozen=True):
     """`path` is the pattern of the path after the base path, None for any; a header without values must be there."""
 
     methods: frozenset[str] = ALL

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.finding import Placed
@@ -24,8 +25,7 @@ Config = dict[str, Any]
 WORSE: dict[Verdict, int] = {"drop": 0, "exact": 1, "partial": 2, "manual": 3}
 
 
-@dataclass(frozen=True, slots=True)
-class Plugin:
+class Plugin(Struct, frozen=True):
     """One plugin of Kong. `enterprise` says that only Kong Enterprise has it."""
 
     name: str
@@ -34,8 +34,7 @@ class Plugin:
     enabled: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What a policy becomes where it is attached.
 
     lost         parts that the plugins do not do, each with a sentence for the TODO comment
@@ -55,8 +54,7 @@ class Outcome:
     fails_closed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Landscape:
+class Landscape(Struct, frozen=True):
     """What stands around the bundle: environment, test data, shared flows by name, and how to convert.
 
     let_pass  whether routes that lost a step that keeps callers out stay open
@@ -71,8 +69,7 @@ class Landscape:
     let_pass: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(Struct, frozen=True):
     """A policy in a flow. `variables` are flow variables that Kong can resolve there, as templates.
 
     answers  whether no target is called, so that the response is what the policies make of it
@@ -90,8 +87,7 @@ class Attachment:
 Converter = Callable[[Attachment], Outcome]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One thing of the bundle and what became of it.
 
     kind         policy, endpoint, flow, condition, fault rule, route rule, target, shared flow, resource …

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from apiproxy_runtime.bundle.finding import Placed as Place
 from apiproxy_runtime.bundle.model import Bundle, Flow, ProxyEndpoint, RouteRule
@@ -18,8 +20,7 @@ from apiproxy_runtime.kong.convert.outcome import Landscape, Row, Verdict
 Note = Callable[[Row], None]
 
 
-@dataclass
-class Endpoint:
+class Endpoint(Struct):
     """What the routes of one proxy endpoint are made of."""
 
     bundle: Bundle

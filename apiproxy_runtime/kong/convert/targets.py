@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.model import (
@@ -27,15 +28,13 @@ _ALGORITHMS = {
 _IO_MS, _CONNECT_MS = 55_000, 3_000
 
 
-@dataclass
-class Upstream:
+class Upstream(Struct):
     name: str
     fields: Config
     targets: list[Config]
 
 
-@dataclass
-class Target:
+class Target(Struct):
     """What a target endpoint became. `fields` are those of the service, without name; `path` is its own path."""
 
     fields: Config

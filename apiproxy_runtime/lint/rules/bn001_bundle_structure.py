@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.lint.rule import LintBundle, Match, RawFile, Rule
 
 
-@dataclass(frozen=True)
-class _Folder:
+class _Folder(Struct, frozen=True):
     """What may lie in a folder: files by suffix ("" is none at all; None allows every file), and folders.
 
     `deep` allows any folders, with the same in them.

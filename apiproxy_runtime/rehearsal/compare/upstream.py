@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from apiproxy_runtime.rehearsal.compare.body import compare_bodies
 from apiproxy_runtime.rehearsal.compare.form import compare_form

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import islice, product
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.rehearsal.generate.constraints import Atom, Unsolvable, ways
 from apiproxy_runtime.rehearsal.generate.goals import Need
@@ -20,8 +21,7 @@ _METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
 PartKey = tuple[str, str, str]
 
 
-@dataclass(slots=True)
-class _Wanted:
+class _Wanted(Struct):
     """What is wanted of one part: by each variable that it decides, its origin and its atoms."""
 
     variables: dict[str, tuple[Origin, list[Atom]]] = field(default_factory=dict)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from apiproxy_runtime.bundle.model import Bundle
 from apiproxy_runtime.rehearsal.aliases import Aliases
@@ -19,16 +21,14 @@ _KINDS: dict[str, ExpectationKind] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Unreached:
+class Unreached(Struct, frozen=True):
     """A branch that no case reaches, and why."""
 
     branch: Branch
     why: str
 
 
-@dataclass(slots=True)
-class Generated:
+class Generated(Struct):
     """The cases in order, and what they reach when they are run one after the other."""
 
     exchanges: list[Exchange] = field(default_factory=list)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice, product
+
+from msgspec import Struct
 
 from apiproxy_runtime.expression.condition.compiler import compile_comparison
 from apiproxy_runtime.expression.condition.nodes import (
@@ -26,8 +27,7 @@ WAYS = 48
 Test = Callable[[str | None], bool]
 
 
-@dataclass(frozen=True)
-class Atom:
+class Atom(Struct, frozen=True):
     """A comparison of a variable that must come out as `wanted`. `node` None asks whether the variable itself is true."""
 
     variable: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.model import Bundle, PolicySource
@@ -18,8 +19,7 @@ from apiproxy_runtime.rehearsal.generate.tokens import SignedToken, jwt_access_t
 _VERIFYING = ("VerifyAccessToken", "VerifyJWTAccessToken")
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Struct, frozen=True):
     """Where keys, Basic credentials and tokens are looked for, and the pairs of key and secret that there are.
 
     tokens   where access tokens are looked for
@@ -33,7 +33,7 @@ class Credentials:
     basics: bool = False
     tokens: tuple[Origin, ...] = ()
     pairs: tuple[Pair, ...] = ()
-    given: str = field(default="", repr=False)
+    given: str = ""
     entries: tuple[tuple[Origin, str], ...] = ()
     missing: tuple[str, ...] = ()
     signed: tuple[SignedToken, ...] = ()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.model import (
     Bundle,
@@ -23,8 +24,7 @@ from apiproxy_runtime.expression.condition.parser import parse
 Key = tuple[str, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(Struct, frozen=True):
     """A condition on the way, and how it must come out; `late` when it is asked once the response is there."""
 
     node: Node | None
@@ -33,8 +33,7 @@ class Need:
     late: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
+class Goal(Struct, frozen=True):
     """One way to a branch. `endpoint` None for what any endpoint may lead to (shared flows).
 
     faulty   it lies behind a fault

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from apiproxy_runtime.rehearsal.generate.credentials import Credentials
 from apiproxy_runtime.rehearsal.generate.grants import (
@@ -112,8 +114,7 @@ class Granted:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(Struct, frozen=True):
     """A request for a token or a code; `name` says of which flow."""
 
     name: str

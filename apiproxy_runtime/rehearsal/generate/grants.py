@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.model import Bundle, PolicySource
 from apiproxy_runtime.rehearsal.exchange import Response
@@ -31,8 +32,7 @@ _REFRESHING = ("RefreshAccessToken", "RefreshJWTAccessToken")
 _IMPLICIT = ("GenerateAccessTokenImplicitGrant", "GenerateJWTAccessTokenImplicitGrant")
 
 
-@dataclass(frozen=True, slots=True)
-class Issuer:
+class Issuer(Struct, frozen=True):
     """A policy that issues tokens (`grants` says for what) or codes, and where it looks for parameters."""
 
     policy: str

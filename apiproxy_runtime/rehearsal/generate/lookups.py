@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.model import Bundle, PolicySource
 from apiproxy_runtime.bundle.testdata import TestData
 from apiproxy_runtime.bundle.xml import Node
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A part of a key, or the name of a map: the variable `ref`, else `text`."""
 
     ref: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(Struct, frozen=True):
     """One entry that is read or written (`writes`); `proxy` is empty unless the scope is `apiproxy`."""
 
     policy: str

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.model import Bundle
@@ -25,8 +26,7 @@ _JSON_STEP = re.compile(r"\.(\w[\w-]*)|\[['\"]([^'\"]+)['\"]\]|\[(\d+)\]|\.\.(\w
 _MESSAGES = {"request": "request", "response": "target"}
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """The part that decides a variable.
 
     kind     `method`, `suffix`, `path`, `header`, `query`, `form`, `body`, `json`, `xml`, `status`, `constant`
@@ -50,8 +50,7 @@ class Origin:
         return embedded(self.pattern, {"": value}) if self.pattern else value
 
 
-@dataclass(slots=True)
-class Origins:
+class Origins(Struct):
     """The origins of some bundles.
 
     setters   the policies that set a variable, for people

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.developer import Credential
 from apiproxy_runtime.bundle.environment import Environment
@@ -12,12 +13,11 @@ from apiproxy_runtime.bundle.product import Product
 from apiproxy_runtime.bundle.testdata import TestData
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(Struct, frozen=True):
     """An approved key with its secret and its products; `fits` when one of them has one of the proxies."""
 
     key: str
-    secret: str = field(repr=False)
+    secret: str
     callback: str
     products: tuple[str, ...]
     fits: bool

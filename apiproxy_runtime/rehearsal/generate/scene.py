@@ -5,18 +5,18 @@ from __future__ import annotations
 import base64
 import copy
 import json
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 from xml.sax.saxutils import escape
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.rehearsal.exchange import Request, Response
 
 HOST = "api.example.com"
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(Struct):
     """What an upstream answers. `failure` is a kind of CallFailed in place of an answer."""
 
     status: int = 200
@@ -41,8 +41,7 @@ class Answer:
         return Response(self.status, tuple(headers.items()), body)
 
 
-@dataclass(slots=True)
-class Scene:
+class Scene(Struct):
     """`base_path` and `suffix` make the path. `answers` are by who calls: `target`, or the name of a policy."""
 
     base_path: str

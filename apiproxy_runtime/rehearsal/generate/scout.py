@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from apiproxy_runtime.rehearsal.exchange import Exchange, Response, UpstreamCall
 from apiproxy_runtime.rehearsal.generate.goals import Key
@@ -17,8 +19,7 @@ from apiproxy_runtime.rehearsal.virtual import START
 ROUNDS = 5
 
 
-@dataclass(slots=True)
-class Kept:
+class Kept(Struct):
     """A case: what it is for, what it reached first, the seconds before it, and what the scout was answered."""
 
     name: str

@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.model import Bundle, PolicySource
 from apiproxy_runtime.bundle.xml import Node
@@ -36,8 +37,7 @@ _LIFETIME = 10 * 365 * 24 * 3600
 _WRONG_SECRET = b"the secret of somebody else, long enough for all of the algorithms there are"
 
 
-@dataclass(frozen=True, slots=True)
-class SignedToken:
+class SignedToken(Struct, frozen=True):
     """What one policy wants: where the token stands, how it is signed, and what it says.
 
     sign      None when the key is not known: then all that can be made is wrong
@@ -49,8 +49,8 @@ class SignedToken:
     policy: str
     origin: Origin
     algorithm: str
-    sign: Sign | None = field(repr=False)
-    stranger: Sign = field(repr=False)
+    sign: Sign | None
+    stranger: Sign
     claims: dict[str, Any]
     header: dict[str, Any]
     caller: str = ""

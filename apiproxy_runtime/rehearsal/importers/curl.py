@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, quote_plus
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.rehearsal.exchange import Exchange, Request
 from apiproxy_runtime.rehearsal.har import BadRecording
@@ -69,8 +70,7 @@ def read_curl(path: Path) -> Iterator[Exchange]:
         raise BadRecording(f"{path}: there is no curl command in it. Each command begins with the word curl.")
 
 
-@dataclass(slots=True)
-class _Options:
+class _Options(Struct):
     urls: list[str] = field(default_factory=list)
     method: str = ""
     headers: list[str] = field(default_factory=list)

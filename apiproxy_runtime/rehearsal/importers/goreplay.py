@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from apiproxy_runtime.rehearsal.exchange import Exchange, Request, Response
 from apiproxy_runtime.rehearsal.har import BadRecording
@@ -16,8 +18,7 @@ _CHUNK = 1 << 20
 _WAITING = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class _Payload:
+class _Payload(Struct, frozen=True):
     """`kind` 1 request, 2 response, 3 replayed response; times in nanoseconds."""
 
     kind: str

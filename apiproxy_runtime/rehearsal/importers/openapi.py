@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
+
+from msgspec import Struct
 
 from apiproxy_runtime.rehearsal.exchange import Exchange, Expectation, Request
 from apiproxy_runtime.rehearsal.har import BadRecording
@@ -49,8 +50,7 @@ def each_case(
             ) from None
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """Values for one request: `parameters` by (where, name); `body` None for none.
 
     keyed   whether it carries the credentials that the operation asks for

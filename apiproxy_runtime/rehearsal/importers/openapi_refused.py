@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from apiproxy_runtime.rehearsal.exchange import Exchange, Request
 from apiproxy_runtime.rehearsal.importers.openapi import METHODS, Case, Operation, each_case, read_openapi

@@ -6,10 +6,11 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import Any
 from urllib.parse import quote, urlencode
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.rehearsal.exchange import Exchange, Request, Response
 from apiproxy_runtime.rehearsal.har import BadRecording
@@ -60,8 +61,7 @@ def read_postman(path: Path) -> Iterator[Exchange]:
             ) from None
 
 
-@dataclass(slots=True)
-class _Scope:
+class _Scope(Struct):
     """What folders hand down."""
 
     values: dict[str, str]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 _ESCAPES = {
     "n": "\n",
@@ -29,8 +30,7 @@ class BadShell(ValueError):
         self.line = line
 
 
-@dataclass(slots=True)
-class Command:
+class Command(Struct):
     """The words of one command. `variables` are the shell variables in it, which stay as written."""
 
     line: int

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.archive import SourceError
 from apiproxy_runtime.bundle.finding import Place, Placed
@@ -26,8 +27,7 @@ Status = Literal["ready", "review", "blocked"]
 VERDICTS: tuple[Verdict, ...] = ("exact", "partial", "manual", "drop")
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyVerdict:
+class PolicyVerdict(Struct, frozen=True):
     """What becomes of one policy. `attached` are the flows that run it."""
 
     name: str
@@ -42,8 +42,7 @@ class PolicyVerdict:
     cases: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Assessment:
+class Assessment(Struct, frozen=True):
     """`sha256` is that of all files of the bundle, by name and content."""
 
     bundle: Bundle

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from apiproxy_runtime.rehearsal.readiness.subject import Subject
 from apiproxy_runtime.state.operation import rules_of
 
 
-@dataclass(frozen=True, slots=True)
-class Dependencies:
+class Dependencies(Struct, frozen=True):
     """Names, sorted; `products` are those of the test data that cover the proxy."""
 
     shared_flows: tuple[str, ...]

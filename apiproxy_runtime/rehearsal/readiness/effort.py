@@ -6,8 +6,9 @@ The points are added and nothing else, so that anybody can argue about one of th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.model import HTTPTargetConnection
 from apiproxy_runtime.kong.convert.outcome import Row
@@ -19,8 +20,7 @@ Level = Literal["simple", "medium", "complex"]
 SIMPLE, MEDIUM = 30, 80
 
 
-@dataclass(frozen=True, slots=True)
-class Driver:
+class Driver(Struct, frozen=True):
     """`count` things of `points` each; `extra` points on top for size."""
 
     name: str
@@ -33,8 +33,7 @@ class Driver:
         return self.count * self.points + self.extra
 
 
-@dataclass(frozen=True, slots=True)
-class Effort:
+class Effort(Struct, frozen=True):
     drivers: tuple[Driver, ...]
 
     @property

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.finding import Placed
 from apiproxy_runtime.bundle.model import PolicySource
@@ -17,8 +18,7 @@ Severity = Literal["blocks", "changes", "limit", "information"]
 SEVERITIES: tuple[Severity, ...] = ("blocks", "changes", "limit", "information")
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(Struct, frozen=True):
     """Where a check found something, and what it is. `severity` and `fix` are set where they differ from the check's."""
 
     place: Placed
@@ -28,8 +28,7 @@ class Hit:
     fix: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """A check of one thing.
 
     id       X001 … X036, V for flow variables, L for limits
@@ -49,8 +48,7 @@ class Check:
     autofix: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """A check's hit in a bundle; `line` 0 is the file as a whole."""
 
     id: str

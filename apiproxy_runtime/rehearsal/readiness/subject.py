@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.archive import SourceError
 from apiproxy_runtime.bundle.environment import Environment
@@ -32,8 +33,7 @@ _TEXT_TYPES = ("jsc", "py", "xsl", "node", "hosted", "template", "xsd", "wsdl", 
 _LONGEST = 2 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Attached:
+class Attached(Struct, frozen=True):
     """A step and where it stands: the flow's name and the side."""
 
     step: StepRef

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from apiproxy_runtime.bundle.finding import Place, Placed
 from apiproxy_runtime.bundle.model import PolicySource
@@ -27,8 +28,7 @@ _QUOTED = re.compile(r"""["']([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_-]+)+|messag
 _PROSE = frozenset(("Description", "DisplayName"))
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """`how` tells where the name stands; `policy` is set when that is in a policy."""
 
     name: str

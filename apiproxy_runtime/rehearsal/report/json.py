@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any, TextIO
+
+from msgspec.structs import asdict
 
 from apiproxy_runtime import __version__
 from apiproxy_runtime.rehearsal.report.words import (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apiproxy_runtime.rehearsal.difference import KINDS, Severity
 from apiproxy_runtime.rehearsal.run import Rehearsal
@@ -101,8 +102,7 @@ def _differences(count: int) -> str:
     return f"{count:,} difference{'' if count == 1 else 's'}"
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """What was made by the same steps; `title` is empty for what no step shows, `reason` where nothing tells why."""
 
     title: str

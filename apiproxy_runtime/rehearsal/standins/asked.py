@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from apiproxy_runtime.bundle.entry import entries_of
 from apiproxy_runtime.bundle.environment import Environment
@@ -20,8 +22,7 @@ from apiproxy_runtime.rehearsal.generate.origins import Origins, origins_of
 TARGET_SERVERS = "targetservers.json"
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(Struct, frozen=True, dict=True):
     """Bundles, and the environment they are in with the stand-ins that were made so far."""
 
     bundles: Sequence[Bundle]
@@ -45,8 +46,7 @@ class Asked:
                     yield policy
 
 
-@dataclass(frozen=True, slots=True)
-class StandIns:
+class StandIns(Struct, frozen=True):
     """Stand-in data as entries of environment files, so that what runs is what could be written and read.
 
     documents  entries by the name of the file

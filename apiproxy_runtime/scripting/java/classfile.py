@@ -7,7 +7,8 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 PUBLIC, INTERFACE, ABSTRACT = 0x0001, 0x0200, 0x0400
 EXECUTION = "com/apigee/flow/execution/spi/Execution"
@@ -39,8 +40,7 @@ class NotAClass(Exception):
     """Bytes that are no class file, or a jar that is none; the text says which."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClassFile:
+class ClassFile(Struct, frozen=True):
     """A class; names have slashes.
 
     version       of the class file: 52 is Java 8, 55 Java 11

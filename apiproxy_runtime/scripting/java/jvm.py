@@ -7,8 +7,9 @@ import re
 import shlex
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 OLDEST = 11
 SIDECAR = Path(__file__).with_name("sidecar.jar")
@@ -22,8 +23,7 @@ class JavaMissing(Exception):
     """There is no Java that could run callouts; the text says where it was looked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Java:
+class Java(Struct, frozen=True):
     """A Java found on this machine; `version` is the major one, None when that can only be known by starting it."""
 
     program: str

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from apiproxy_runtime.scripting.javascript.tokens import Token, bare, tokenize
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Struct, frozen=True):
     """One file: its name as errors tell it (`setHeaders.js`) and its text."""
 
     name: str

@@ -11,8 +11,8 @@ import ast
 import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import CodeType
+from typing import NamedTuple
 
 #: Attributes that Python 2's text and dictionaries have, or that mean something else there.
 ATTRIBUTES = frozenset(
@@ -48,8 +48,7 @@ class TranslatorMissing(Exception):
     """The script is Python 2, and the package that translates it is not installed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
+class Import(NamedTuple):
     """A module that a script imports; `certain` says that it does so whatever happens before."""
 
     module: str

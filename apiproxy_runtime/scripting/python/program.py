@@ -5,9 +5,10 @@ from __future__ import annotations
 import marshal
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import count
 from types import CodeType
+
+from msgspec import Struct
 
 from apiproxy_runtime.message import variables
 from apiproxy_runtime.message.context import MessageContext
@@ -23,8 +24,7 @@ _MOST_LEARNED = 64
 _numbers = count(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Struct, frozen=True):
     """A script: the name that errors and traces call it by, and its source."""
 
     name: str

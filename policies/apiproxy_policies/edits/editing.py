@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apiproxy_runtime.policy.api import (
     Fault,
@@ -19,8 +20,7 @@ from apiproxy_runtime.policy.api import (
 Edit = Callable[[MessageContext, Message], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Editing:
+class Editing(Struct, frozen=True):
     """How the edits of one policy are compiled: its site, and what an unresolved variable does."""
 
     site: Site

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from apiproxy_runtime.policy.api import (
     NATURAL,
@@ -54,8 +55,7 @@ class SSLInfo(Element):
     open = True
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(Struct, frozen=True):
     """A script of the policy and where it stands: `above` lines of the file come before its first."""
 
     name: str

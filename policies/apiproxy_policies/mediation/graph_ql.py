@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from apiproxy_policies import graphql_document as documents
 from apiproxy_policies.aside import WorkTimeout, aside
@@ -37,8 +38,7 @@ _INLINE, _INLINE_COST = 8 * 1024, 5_000
 _MOST_COST = 20_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(Struct, frozen=True):
     """A document that was read, and the operation that is meant."""
 
     document: DocumentNode

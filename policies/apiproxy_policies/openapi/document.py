@@ -7,9 +7,10 @@ out of it, or nowhere, allows anything, and whoever reads the document is told.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct, field
 
 Version = Literal["2.0", "3.0", "3.1"]
 Direction = Literal["request", "response"]
@@ -23,8 +24,7 @@ class DocumentError(ValueError):
     """A text that is no OpenAPI document."""
 
 
-@dataclass(slots=True)
-class Document:
+class Document(Struct):
     """A document whose keys are all strings.
 
     version   of the specification, without its patch number

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from apiproxy_policies.openapi.document import VERBS, Direction, Document
 from apiproxy_policies.openapi.parameters import Parameter, Request, compile_parameter
@@ -37,8 +38,7 @@ _COMMON_HEADERS = frozenset(
 _COMMON_STARTS = ("x-forwarded-", "sec-", "x-b3-", "access-control-request-")
 
 
-@dataclass(frozen=True, slots=True)
-class Strictness:
+class Strictness(Struct, frozen=True):
     """The policy's options: whether bodies are checked, and which parameters must be declared."""
 
     body: bool = False
@@ -47,8 +47,7 @@ class Strictness:
     cookies: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Struct, frozen=True):
     """The media types of a request or response body with their checks."""
 
     required: bool
@@ -97,16 +96,14 @@ def _is_json(media_type: str) -> bool:
 _JSON_TYPES = frozenset(("application/json", "text/json", "application/*", "*/*"))
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A declared response."""
 
     body: Body
     headers: tuple[Parameter, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """One verb on one path.
 
     body       None where no body is declared
@@ -174,8 +171,7 @@ class Operation:
 Operations = dict[str, dict[str, Operation]]
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
+class Description(Struct, frozen=True):
     """A whole document, compiled for one direction."""
 
     routes: Routes

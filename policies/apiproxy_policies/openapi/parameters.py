@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
+
+from msgspec import Struct
 
 from apiproxy_policies.openapi.document import Document
 from apiproxy_policies.openapi.schema import Check, Schemas
@@ -27,8 +28,7 @@ _SCHEMA_KEYS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What the parameters of one request are read from."""
 
     path: Mapping[str, str]
@@ -48,8 +48,7 @@ class Request:
 Find = Callable[[Request], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """A declared parameter.
 
     place  path, query, header or cookie

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 from xml.sax.saxutils import escape, quoteattr
+
+from msgspec import Struct
 
 from apiproxy_runtime.policy.api import App, Catalog, Code, Consumer, Developer, Product, RequestToken
 
@@ -18,8 +19,7 @@ from apiproxy_runtime.policy.api import App, Catalog, Code, Consumer, Developer,
 Pair: TypeAlias = "tuple[str, str | list[Pair]]"
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """A root element; `name` is its attribute of that name, left out when empty."""
 
     root: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apiproxy_policies.traffic.quota import Quota
 from apiproxy_policies.traffic.quota_counter import (
@@ -71,8 +72,7 @@ class QuotaName(Named):
     classes: tuple[Class, ...] = many("Class", Class, doc="counts of a class")
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A Quota policy of the bundle: where it counts, and in which windows."""
 
     counters: Counters

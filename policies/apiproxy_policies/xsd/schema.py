@@ -7,12 +7,12 @@ from where is looked for among the schemas at hand.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from posixpath import normpath
 from threading import Lock
 from typing import Any, cast
 
 from lxml import etree
+from msgspec import Struct
 
 XS = "http://www.w3.org/2001/XMLSchema"
 _XS = f"{{{XS}}}"
@@ -26,8 +26,7 @@ class SchemaError(ValueError):
     """A schema that cannot be compiled, or one that says nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Schema:
+class Schema(Struct, frozen=True):
     """A compiled schema, twice: `aside` is for other threads, one at a time.
 
     elements  the global elements, as `{namespace}name`

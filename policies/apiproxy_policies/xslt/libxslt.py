@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 from lxml import etree
+from msgspec import Struct
 
 from apiproxy_policies.xslt.engine import Engine, Job, TransformFailed
 from apiproxy_policies.xslt.stylesheet import XSL, Stylesheet, StylesheetError
@@ -42,8 +42,7 @@ def compile_libxslt(sheet: Stylesheet) -> Engine:
     return Engine(job, sheet.encoding, _INLINE if sheet.quick else 0)
 
 
-@dataclass(slots=True)
-class _Job:
+class _Job(Struct):
     transform: Any
     message: Message
     parameters: Mapping[str, str]

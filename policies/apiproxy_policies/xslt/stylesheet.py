@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from posixpath import normpath
 
 from lxml import etree
+from msgspec import Struct
 
 XSL = "http://www.w3.org/1999/XSL/Transform"
 _XSL = f"{{{XSL}}}"
@@ -64,8 +64,7 @@ class StylesheetError(ValueError):
         self.line = line
 
 
-@dataclass(frozen=True, slots=True)
-class Stylesheet:
+class Stylesheet(Struct, frozen=True):
     """A stylesheet and what it includes or imports.
 
     name     of the resource

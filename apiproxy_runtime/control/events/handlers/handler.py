@@ -6,8 +6,9 @@ A handler is one module of this package with `HANDLER`; `table.py` names them al
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from apiproxy_runtime.control.events.marker import Marker
 from apiproxy_runtime.control.events.schema import Fields
@@ -29,8 +30,7 @@ class NotAllowed(ValueError):
     """The hook asks for what whoever runs the server did not allow."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
+class Tools(Struct, frozen=True):
     """What handlers deliver with.
 
     marker     makes the header by which the runtime knows its own webhooks
@@ -42,8 +42,7 @@ class Tools:
     functions: Mapping[str, Function]
 
 
-@dataclass(frozen=True, slots=True)
-class Handler:
+class Handler(Struct, frozen=True):
     """One kind of hook. `make` raises NotAllowed; `pings`: a new hook, and `GET …/ping`, sends a ping."""
 
     name: str

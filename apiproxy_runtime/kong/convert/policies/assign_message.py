@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from apiproxy_runtime.bundle.xml import Node
 from apiproxy_runtime.kong.convert.outcome import Attachment, Config, Outcome, Plugin, Verdict
@@ -21,8 +22,7 @@ _NAMED = (("Headers", "Header", "headers"), ("QueryParams", "QueryParam", "query
 _HOP = frozenset(("host", "content-length", "transfer-encoding", "connection"))
 
 
-@dataclass
-class Edits:
+class Edits(Struct):
     """What the transformer will do, gathered in its own five kinds.
 
     response  whether it is the answer that is edited

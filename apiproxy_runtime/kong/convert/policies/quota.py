@@ -135,9 +135,7 @@ def spike_arrest(site: Attachment) -> Outcome:
         "partial",
         f"rate-limiting of {written[1]} per {window}",
         (Plugin("rate-limiting", config),),
-        differences=(
-            f"Apigee spaces calls evenly over the {window}; Kong lets them come all at once",
-        ),
+        differences=(f"Apigee spaces calls evenly over the {window}; Kong lets them come all at once",),
         cases=("a burst of two calls", "a steady rate just below the limit"),
         fails_closed=True,
     )

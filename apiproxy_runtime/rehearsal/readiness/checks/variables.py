@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apiproxy_runtime.rehearsal.readiness.finding import Check, Hit, Severity
 from apiproxy_runtime.rehearsal.readiness.subject import Subject
@@ -11,8 +12,7 @@ from apiproxy_runtime.rehearsal.readiness.subject import Subject
 _DOCS = "https://docs.cloud.google.com/apigee/docs/api-platform/reference/variables-reference"
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """Variables by their beginning, or by their whole name where `exact`."""
 
     id: str

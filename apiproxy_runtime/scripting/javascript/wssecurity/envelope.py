@@ -6,9 +6,9 @@ Sources: SOAP 1.1 and 1.2, SOAP Message Security 1.1.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from lxml import etree
+from msgspec import Struct
 
 SOAP = {
     "1.1": "http://schemas.xmlsoap.org/soap/envelope/",
@@ -49,8 +49,7 @@ def parse(text: str) -> etree._Element:
     return root
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(Struct, frozen=True):
     """The parts of a message where the specification wants them: children of the envelope, each once."""
 
     root: etree._Element

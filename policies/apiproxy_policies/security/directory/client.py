@@ -11,8 +11,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
 
 with warnings.catch_warnings():
     # it imports names that pyasn1 has renamed
@@ -34,8 +35,7 @@ class DirectoryFailed(Exception):
     """The directory cannot be reached, or refuses the resource's own credentials, or the question."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One entry: its distinguished name, and the values of the attributes that were asked for."""
 
     dn: str

@@ -11,9 +11,10 @@ by those the system trusts. A policy that names no resource uses the one called 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from apiproxy_runtime.policy.api import Site
 
@@ -24,8 +25,7 @@ class InvalidResource(ValueError):
     """A resource whose settings cannot be used."""
 
 
-@dataclass(frozen=True, slots=True)
-class LdapResource:
+class LdapResource(Struct, frozen=True):
     """One directory server. `certificates` are trusted for TLS, in PEM; empty for those of the system."""
 
     host: str

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NoReturn
+
+from msgspec import Struct
 
 from apiproxy_policies.security.jose.refused import INVALID, Refused
 
@@ -55,8 +56,7 @@ def read_object(text: str) -> dict[str, Any]:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """A compact token. Do not change `header`: tokens share it.
 
     text         the whole token

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +19,7 @@ from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OctKey, RSAKey
 from joserfc.jws import JWSRegistry
+from msgspec import Struct
 
 from apiproxy_policies.security.jose.algorithms import CONTENT_ENCRYPTION, WRAPPING_BYTES, Signing
 from apiproxy_policies.security.jose.refused import INVALID, Refused
@@ -30,8 +30,7 @@ RSA_BITS = 2048
 MOST_ITERATIONS = 100_000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Key:
+class Key(Struct, frozen=True, eq=False):
     """A parsed key. `type` is its `kty`, `size` in bits for RSA and in bytes for secrets, `curve` that of an EC key."""
 
     type: str

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
+
+from msgspec import Struct
 
 from apiproxy_runtime.policy.api import (
     Consumer,
@@ -57,8 +58,7 @@ def expiry(world: World, lifetime: int) -> tuple[int, int]:
     return now, now + lifetime if lifetime >= 0 else -1
 
 
-@dataclass(frozen=True, slots=True)
-class Issued:
+class Issued(Struct, frozen=True):
     """An access token and what belongs to it; `access_value` is what the client gets (a JWT, or the value itself)."""
 
     access: Token

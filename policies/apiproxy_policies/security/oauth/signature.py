@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
+
+from msgspec import Struct
 
 from apiproxy_runtime.policy.api import MessageContext
 
@@ -16,8 +17,7 @@ def escaped(text: str) -> str:
     return quote(text, safe="~")
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(Struct, frozen=True):
     """The protocol parameters of a request, and all parameters that the signature covers."""
 
     protocol: dict[str, str]
