@@ -99,6 +99,12 @@ class Judge:
         if difference.face == "upstream" and not (old or new):
             # what no step puts into a call comes with the target
             old, new = (side.trace.route if side.trace is not None else "" for side in (before, after))
+        elif difference.path == "call":
+            # a callout that one side alone makes is no matter of the other side's target
+            old, new = (
+                "" if is_step(new) and not is_step(old) and difference.call < 0 else old,
+                "" if is_step(old) and not is_step(new) and difference.call_after < 0 else new,
+            )
         return replace(
             difference,
             rule=rule,

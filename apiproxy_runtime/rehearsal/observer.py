@@ -6,6 +6,7 @@ Programs need not be compiled for observation: a step's changes are found by com
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 from apiproxy_runtime.gateway.http.exchange import Exchange as WireExchange
@@ -41,11 +42,24 @@ class SideWatch:
         self.faults: list[Effect] = []
         #: the step that runs at the moment
         self.step: Step | None = None
+        #: the same, for what it began and nobody waits for
+        self.begun: ContextVar[Step | None] = ContextVar("begun", default=None)
 
     def begin(self) -> None:
         """The next case."""
         self.trace = Trace()
         self.faults = []
+
+    def maker(self) -> Step | None:
+        """The step that does what is done now: also behind the answer, and in a thread of its own."""
+        return self.begun.get() or self.step
+
+    def called(self, number: int) -> None:
+        """A call goes out, the `number`th of the case."""
+        step = self.maker()
+        if step is not None and self.explains:
+            place = f"{step.file}:{step.line}" if step.file else ""
+            self.trace.touches.append(Touch("call", step.policy, place, number))
 
     def passes(self, key: Key) -> None:
         self.passed[key] = self.passed.get(key, 0) + 1
@@ -87,7 +101,6 @@ class TransactionObserver:
         self.request: _Seen | None = _Seen(ctx.request) if watch.explains else None
         self.response: _Seen | None = None
         self.error: _Seen | None = None
-        self.calls = 0
         self.failed: Step | None = None
         #: the step that ran last, as long as nothing was called since
         self.last: Step | None = None
@@ -124,24 +137,21 @@ class TransactionObserver:
 
     def step_begins(self, ctx: MessageContext, step: Step) -> None:
         self.watch.step = step
+        self.watch.begun.set(step)
         if not self.watch.explains:
             return
-        self.calls = self.watch.calls_made()
         self._answered(ctx)
         self.address = ctx.target.url if ctx.target is not None else None
 
     def step_ends(self, ctx: MessageContext, step: Step, fault: Fault | None) -> None:
         self.watch.step = None
+        self.watch.begun.set(None)
         if fault is not None:
             self.failed = step
         if not self.watch.explains:
             return
         self.trace.steps.append(step.policy if fault is None else f"{step.policy} !")
         self.watch.passes(("policy", step.policy, "run"))
-        if self.watch.calls_made() > self.calls:
-            place = f"{step.file}:{step.line}" if step.file else ""
-            for number in range(self.calls, self.watch.calls_made()):
-                self.trace.touches.append(Touch("call", step.policy, place, number))
         self.last = step if fault is None else None
         if ctx.target is not None and ctx.target.url != self.address:
             self._touch("target", step)

@@ -48,10 +48,20 @@ class Policy(Struct, frozen=True):
 
 
 class Stubs:
-    """The upstreams of one side; `begin` tells it the calls recorded with the next case, `step` what runs."""
+    """The upstreams of one side; `begin` tells it the calls recorded with the next case, `step` what runs.
 
-    def __init__(self, inner: Outgoing, policy: Policy, step: Callable[[], str]) -> None:
+    `called` is told of each call, with its number in the case, while whoever makes it is still known.
+    """
+
+    def __init__(
+        self,
+        inner: Outgoing,
+        policy: Policy,
+        step: Callable[[], str],
+        called: Callable[[int], None] = lambda number: None,
+    ) -> None:
         self._step = step
+        self._called = called
         self._inner = inner
         self._policy = policy
         self._recorded: tuple[UpstreamCall, ...] = ()
@@ -82,7 +92,7 @@ class Stubs:
                 return await self._really(call, request)
             found = self._missed(request, call.purpose)
         response, failure, text = found
-        self.calls.append(UpstreamCall(call.purpose, request, response, failure, text))
+        self._made(UpstreamCall(call.purpose, request, response, failure, text))
         if response is None:
             raise CallFailed(failure or "unreachable", text or "the call failed in the recording")
         return answered(response, call)
@@ -113,7 +123,7 @@ class Stubs:
             response = found[0] if found is not None else None
             if response is None:
                 response = Response(200, (("Content-Type", "application/grpc"),), body)
-            self.calls.append(UpstreamCall("callout", request, response))
+            self._made(UpstreamCall("callout", request, response))
             return response.body
 
         return invoke
@@ -127,13 +137,13 @@ class Stubs:
         try:
             message = await self._inner.send(call)
         except CallFailed as failure:
-            self.calls.append(UpstreamCall(call.purpose, request, None, failure.kind, failure.text))
+            self._made(UpstreamCall(call.purpose, request, None, failure.kind, failure.text))
             raise
         if message.stream is None:
             pairs, body = end_to_end(message.headers), message.body
-            self.calls.append(UpstreamCall(call.purpose, request, Response(message.status, pairs, body)))
+            self._made(UpstreamCall(call.purpose, request, Response(message.status, pairs, body)))
         else:
-            self.calls.append(
+            self._made(
                 UpstreamCall(call.purpose, request, Response(message.status, end_to_end(message.headers)))
             )
         return message
@@ -164,6 +174,10 @@ class Stubs:
         ]
         url = f"{way.scheme}://{way.host_header}{target}"
         return Request(message.verb, url, tuple(headers), body)
+
+    def _made(self, call: UpstreamCall) -> None:
+        self._called(len(self.calls))
+        self.calls.append(call)
 
     # ---- answers
 

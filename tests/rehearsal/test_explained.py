@@ -172,3 +172,20 @@ def test_the_step_behind_a_difference_is_found(
     assert group["cause_before"].startswith(f"{name} (apiproxy/policies/{name}.xml:1)")
     assert reason in group["reason"]
     assert report["json"]["explained"]["unexplained"] == 0
+
+
+ASK = """<ServiceCallout name="Ask"><Request/><HTTPTargetConnection><URL>http://side.test/{request.queryparam.x}</URL>
+</HTTPTargetConnection></ServiceCallout>"""
+
+
+def test_a_missing_callout_is_no_matter_of_the_target(tmp_path: Path) -> None:
+    files = {
+        "proxies/default.xml": proxy("/t", request=steps("Ask")),
+        "targets/default.xml": target("http://up.test/back"),
+        "policies/Ask.xml": ASK,
+    }
+    report = move(tmp_path, files=files, calls=["$BASE/t/a?x=1"])
+    (group,) = (one for one in report["json"]["differences"] if one["kind"] == "call-missing")
+    assert group["cause_before"].startswith("Ask (apiproxy/policies/Ask.xml:1)")
+    assert group["cause_after"] == ""
+    assert "the URL http://side.test/{request.queryparam.x}" in group["reason"]

@@ -66,14 +66,14 @@ class Replay:
         """What a runtime's egress is wrapped in: the stubs of this side."""
 
         def wrap(inner: Outgoing) -> Stubs:
-            self.stubs = Stubs(inner, policy, self.step)
+            self.stubs = Stubs(inner, policy, self.step, self.watch.called)
             return self.stubs
 
         return wrap
 
     def step(self) -> str:
         """The step that runs at the moment."""
-        step = self.watch.step
+        step = self.watch.maker()
         return "" if step is None else named(step)
 
     def _calls_made(self) -> int:
