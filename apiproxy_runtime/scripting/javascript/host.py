@@ -19,6 +19,7 @@ from apiproxy_runtime.scripting.javascript.crypto import algorithm, digest, form
 from apiproxy_runtime.scripting.javascript.e4x import parse_xml
 from apiproxy_runtime.scripting.javascript.engine import Primitive
 from apiproxy_runtime.scripting.javascript.http import Exchanges
+from apiproxy_runtime.scripting.javascript.jsonfaults import json_fault
 from apiproxy_runtime.scripting.javascript.values import (
     MARK,
     ScriptValue,
@@ -130,6 +131,10 @@ class Host:
 
     def _do_wording(self, kind: str, message: str, line: int, column: int) -> str | None:
         return self._wording(kind, text_from_script(message), line, column)
+
+    def _do_jsonFault(self, text: str) -> str | None:
+        fault = json_fault(text_from_script(text))
+        return None if fault is None else text_to_script(fault)
 
     # ---- messages
 

@@ -108,7 +108,7 @@ class Realm:
         """Freeze the built-ins: the realm will serve many requests."""
         self.shared = True
         self._bound(",".join(SLOW))
-        for part in ("rhino", "dates", "shared", "values", "errors", "message", "lockdown"):
+        for part in ("rhino", "dates", "json", "shared", "values", "errors", "message", "lockdown"):
             self._part(part)
 
     def define(self, sources: Sources) -> None:
@@ -186,7 +186,9 @@ class Realm:
         if place is None:
             return None
         script, within = place
-        return rhino_wording(kind, message, script.text.split("\n")[within - 1], column, self._lacking)
+        lines = script.text.split("\n")
+        before = "\n".join(lines[max(within - 8, 0) : within - 1])
+        return rhino_wording(kind, message, lines[within - 1], column, self._lacking, before)
 
     def _lacking(self, name: str) -> str | None:
         """The text of the number, text or boolean that was last asked for this method in vain."""

@@ -204,9 +204,10 @@ class Sources:
             parts.add("regexp")
         if "Date" in self.words:
             parts.add("dates")
-        return [
-            part for part in ("rhino", "regexp", "dates", "message", "http", "crypto", "e4x") if part in parts
-        ]
+        if "JSON" in self.words:
+            parts.add("json")
+        order = ("rhino", "regexp", "dates", "json", "message", "http", "crypto", "e4x")
+        return [part for part in order if part in parts]
 
     @cached_property
     def _asks_last_match(self) -> bool:

@@ -17,13 +17,29 @@ from tests.scripting.javascript.scripts import ALONE, context, failure_of, progr
         ("var a = null;\na.b;", 'TypeError: Cannot read property "b" from null. (a.js:2)'),
         ("var a = {};\n\na.b.c;", 'TypeError: Cannot read property "c" from undefined. (a.js:3)'),
         ("var a;\na.b();", 'TypeError: Cannot call method "b" of undefined. (a.js:2)'),
-        ("var a;\na.b = 1;", 'TypeError: Cannot set property "b" of undefined. (a.js:2)'),
+        ("var a;\na.b = 1;", 'TypeError: Cannot set property "b" of undefined to "1". (a.js:2)'),
+        (
+            "var a = {};\na.b['x-c'] = 'd';",
+            'TypeError: Cannot set property "x-c" of undefined to "d". (a.js:2)',
+        ),
+        ("var a, d;\na.b = d;", 'TypeError: Cannot set property "b" of undefined. (a.js:2)'),
         ("price * 2", 'ReferenceError: "price" is not defined. (a.js:1)'),
         (
             "var n = 100;\nn.toUpperCase();",
             "TypeError: Cannot find function toUpperCase in object 100. (a.js:2)",
         ),
         ("var o = {};\no.f(1);", "TypeError: Cannot find function f in object [object Object]. (a.js:2)"),
+        (
+            "var o = {};\no.f(function (x) { return x; });",
+            "TypeError: Cannot find function f in object [object Object]. (a.js:2)",
+        ),
+        ("var o = {};\no.f(o.g);", "TypeError: Cannot find function f in object [object Object]. (a.js:2)"),
+        ("'abc'.f(1);", "TypeError: Cannot find function f in object abc. (a.js:1)"),
+        (
+            "JSON.parse('{}').map(1);",
+            "TypeError: Cannot find function map in object [object Object]. (a.js:1)",
+        ),
+        ("var f;\nf(function () {});", "TypeError: f is not a function, it is undefined. (a.js:2)"),
         ("var f;\nf();", "TypeError: f is not a function, it is undefined. (a.js:2)"),
         ("JSON.parse('<a/>');", "SyntaxError: Unexpected token: <. (a.js:1)"),
         ("JSON.parse('');", "SyntaxError: Empty JSON string. (a.js:1)"),
@@ -38,6 +54,45 @@ from tests.scripting.javascript.scripts import ALONE, context, failure_of, progr
 )
 async def test_an_uncaught_error_reads_as_rhinos(prefix: str, script: str, text: str) -> None:
     assert await failure_of(prefix + script) == text
+
+
+@pytest.mark.parametrize("prefix", ["", ALONE])
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "Empty JSON string"),
+        ("no", "Unexpected token: n"),
+        ("{a: 1}", "Unexpected token in object literal"),
+        ('{"a": 1,}', "Unexpected comma in object literal"),
+        ('{"a": 1 "b": 2}', "Missing comma in object literal"),
+        ('{"a" 1}', "Expected : found 1"),
+        ('{"a"', "Expected : but reached end of stream"),
+        ('{"a": 1', "Unterminated object literal"),
+        ("[1,]", "Unexpected comma in array literal"),
+        ("[1 2]", "Missing comma in array literal"),
+        ("[1", "Unterminated array literal"),
+        ('"a', "Unterminated string literal"),
+        ('"a\tb"', "String contains control character"),
+        ('"\\x"', "Unexpected character in string: '\\x'"),
+        ('"\\u12zz34"', "Invalid character code: 12zz"),
+        ('"\\u12"', 'Invalid character code: \\u12"'),
+        ("-x", "Unsupported number format: -x"),
+        ("1.", "Unsupported number format: 1."),
+        ("1e+", "Unsupported number format: 1e+"),
+        ('{"a": [01]}', "Missing comma in array literal"),
+        ('{"a": 1}}', "Expected end of stream at char 8"),
+    ],
+)
+async def test_a_text_that_is_no_json_is_told_in_rhinos_words(prefix: str, text: str, fault: str) -> None:
+    ctx = context(text=text)
+    assert await failure_of(prefix + "JSON.parse(context.getVariable('text'));", ctx) == (
+        f"SyntaxError: {fault}. (a.js:1)" if not fault.endswith(".") else f"SyntaxError: {fault} (a.js:1)"
+    )
+
+
+async def test_what_a_reviver_throws_is_left_alone() -> None:
+    script = "JSON.parse('[1]', function () { throw new SyntaxError('mine'); })"
+    assert await failure_of(script) == "SyntaxError: mine. (a.js:1)"
 
 
 async def test_scripts_see_rhinos_words_too() -> None:
