@@ -189,3 +189,16 @@ def test_a_missing_callout_is_no_matter_of_the_target(tmp_path: Path) -> None:
     assert group["cause_before"].startswith("Ask (apiproxy/policies/Ask.xml:1)")
     assert group["cause_after"] == ""
     assert "the URL http://side.test/{request.queryparam.x}" in group["reason"]
+
+
+def test_headers_on_refusals_are_explained(tmp_path: Path) -> None:
+    files = {
+        "proxies/default.xml": proxy("/t", request=steps("Closed"), response=steps("Tell")),
+        "targets/default.xml": target("http://up.test/back"),
+        "policies/Closed.xml": '<VerifyAPIKey name="Closed"><APIKey ref="request.header.x-key"/></VerifyAPIKey>',
+        "policies/Tell.xml": show("Tell", X_Shop="tea"),
+    }
+    report = move(tmp_path, files=files, calls=["$BASE/t/a"])
+    (group,) = (one for one in report["json"]["differences"] if one["place"] == "header.x-shop")
+    assert group["kind"] == "header-extra"
+    assert "after a fault Apigee runs no response flow" in group["reason"]

@@ -19,6 +19,8 @@ from apiproxy_runtime.kong.convert.templates import (
 )
 
 _NAMED = (("Headers", "Header", "headers"), ("QueryParams", "QueryParam", "querystring"))
+#: Kong's header_filter runs for answers of plugins and errors too. Source: "Plugin contexts" of the plugin development guide.
+_REFUSALS = "Kong's own refusals and errors get these headers too; after a fault Apigee runs no response flow"
 _HOP = frozenset(("host", "content-length", "transfer-encoding", "connection"))
 
 
@@ -232,7 +234,8 @@ def _outcome(edits: Edits, site: Attachment) -> Outcome:
         "manual": "Kong has no plugin for: " + "; ".join(lost[:3]),
         "drop": "",
     }[verdict]
-    return Outcome(verdict, reason, plugins, lost, variables=edits.variables)
+    differences = (_REFUSALS,) if edits.response and config else ()
+    return Outcome(verdict, reason, plugins, lost, differences, variables=edits.variables)
 
 
 CONVERTERS = {"AssignMessage": assign_message, "HTTPModifier": assign_message}
