@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import Collection
 from pathlib import Path
@@ -12,6 +11,7 @@ from msgspec.structs import replace
 
 from apiproxy_runtime.cli.convert import summary
 from apiproxy_runtime.cli.progress import progress
+from apiproxy_runtime.cli.running import unlogged
 from apiproxy_runtime.cli.sides import CONVERTED, BadSide, load_bundles, names_bundles
 from apiproxy_runtime.cli.workload import Loaded
 from apiproxy_runtime.kong.convert.convert import convert
@@ -86,16 +86,10 @@ def _convert(loaded: Loaded, folder: Path) -> Path:
 
 
 async def _generate(loaded: Loaded, folder: Path, key_sets: Collection[str]) -> Path:
-    logger = logging.getLogger("apiproxy")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with progress() as tell:
-            made = await generate(
-                loaded.bundles, loaded.environment, loaded.test_data, progress=tell, key_sets=key_sets
-            )
-    finally:
-        logger.setLevel(level)
+    with unlogged(), progress() as tell:
+        made = await generate(
+            loaded.bundles, loaded.environment, loaded.test_data, progress=tell, key_sets=key_sets
+        )
     count = len(made.exchanges)
     text = f"{count} case{'s' * (count != 1)}, for {made.reached} of {made.branches} branches"
     print("Generated:", "; ".join((text, *made.remarks)), file=sys.stderr)

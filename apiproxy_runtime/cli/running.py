@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,18 @@ def records_folder(options: argparse.Namespace) -> Path | None:
     """Where logs and analytics of policies are kept: beside the SQLite database; in memory with other stores."""
     scheme, _, path = str(options.state).partition(":")
     return Path(path).expanduser().parent / "records" if scheme == "sqlite" and not options.check else None
+
+
+@contextlib.contextmanager
+def unlogged() -> Iterator[None]:
+    """Log nothing meanwhile: requests that are tried out on purpose fail in every way there is."""
+    logger = logging.getLogger("apiproxy")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def configure_logging(form: str) -> None:

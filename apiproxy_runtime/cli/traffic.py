@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from apiproxy_runtime.bundle.discover import NoBundleFound
 from apiproxy_runtime.bundle.finding import DeployError
 from apiproxy_runtime.cli.announce import report
 from apiproxy_runtime.cli.progress import progress
-from apiproxy_runtime.cli.running import run_loop
+from apiproxy_runtime.cli.running import run_loop, unlogged
 from apiproxy_runtime.cli.workload import Loaded, load
 from apiproxy_runtime.rehearsal.generate.conclusion import Generated
 from apiproxy_runtime.rehearsal.generate.explore import generate
@@ -78,10 +77,9 @@ def invent(options: argparse.Namespace, loaded: Loaded) -> StandIns:
 
 async def explore(options: argparse.Namespace, loaded: Loaded, stand_ins: StandIns) -> int:
     """Generate, write, and tell what was not reached."""
-    logging.getLogger("apiproxy").setLevel(logging.CRITICAL)
     try:
         loaded.findings.raise_errors()
-        with progress() as tell_progress:
+        with unlogged(), progress() as tell_progress:
             made = await generate(
                 loaded.bundles,
                 *stand_ins.added_to(loaded.environment, loaded.test_data),
