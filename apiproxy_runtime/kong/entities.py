@@ -5,14 +5,22 @@ Source: Admin API reference, and decK's file reference for what it adds.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from urllib.parse import urlsplit
 
-import regex
 from msgspec import Struct, field
 
-from apiproxy_runtime.kong.path import normalise
+from apiproxy_runtime.kong.credentials import CREDENTIAL_FIELDS, CREDENTIAL_KEYS, check_jwt_secret
+from apiproxy_runtime.kong.formats import (
+    check_host,
+    check_method,
+    check_name,
+    check_path,
+    check_route_host,
+    check_route_path,
+    check_url,
+    check_uuid,
+)
+from apiproxy_runtime.kong.healthchecks import HEALTHCHECKS
 from apiproxy_runtime.kong.schema import (
     Config,
     Field,
@@ -53,86 +61,11 @@ class Entity(Struct, frozen=True):
 
 def _common() -> dict[str, Field]:
     return {
-        "id": string("", rule=_check_uuid),
+        "id": string("", rule=check_uuid),
         "created_at": number(),
         "updated_at": number(),
         "tags": set_of(string()),
     }
-
-
-_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
-_NAME = re.compile(r"[\w.\-~]+")
-_HOST_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?")
-_METHOD = re.compile(r"[A-Z]+")
-
-
-def _check_uuid(text: str) -> str:
-    return "" if _UUID.fullmatch(text) else "expected a valid UUID"
-
-
-def _check_name(text: str) -> str:
-    if _NAME.fullmatch(text):
-        return ""
-    return f"invalid value '{text}': the only accepted ascii characters are alphanumerics or ., -, _, and ~"
-
-
-def _check_host(text: str) -> str:
-    host = text[1:-1] if text.startswith("[") else text
-    if "://" in text or "/" in text:
-        return f"invalid value: {text}; a host name only, without scheme and path"
-    if ":" in host and not text.startswith("[") and host.count(":") == 1:
-        return "must not have a port"
-    if ":" in host:
-        return ""
-    if not all(_HOST_LABEL.fullmatch(label) for label in host.rstrip(".").split(".")):
-        return f"invalid value: {text}"
-    return ""
-
-
-def check_route_host(text: str) -> str:
-    """A host of a route: may begin or end with `*`, may have a port."""
-    name, colon, port = text.rpartition(":")
-    host = name if colon and port.isdigit() else text
-    stars = host.count("*")
-    if stars > 1:
-        return "invalid wildcard: must have at most one wildcard"
-    if stars and not (host.startswith("*.") or host.endswith(".*")):
-        return "invalid wildcard: must be placed at leftmost or rightmost label"
-    return _check_host(host.replace("*", "star"))
-
-
-def check_route_path(text: str) -> str:
-    """A path of a route: a normalised prefix, or `~` and a regular expression."""
-    if text.startswith(("~/", "~^/")):
-        try:
-            regex.compile(text[1:])
-        except regex.error as error:
-            return f"invalid regex: '{text[1:]}' (PCRE returned: {error})"
-        return ""
-    if not text.startswith("/"):
-        return "should start with: / (fixed path) or ~/ (regex path)"
-    if normalise(text) != text:
-        return f"non-normalized path, consider use '{normalise(text)}' instead"
-    return ""
-
-
-def check_path(text: str) -> str:
-    if not text.startswith("/"):
-        return "should start with: /"
-    return "must not have empty segments" if "//" in text else ""
-
-
-def _check_method(text: str) -> str:
-    return "" if _METHOD.fullmatch(text) else f"invalid value: {text}"
-
-
-def _check_url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        valid = parts.hostname and (parts.port or 1)
-    except ValueError:
-        valid = None
-    return "" if valid else f"no URL: {text}; write protocol://host:port/path"
 
 
 def _timeout(default: int = 60000) -> Field:
@@ -190,77 +123,12 @@ def check_upstream(config: Config) -> list[tuple[str, str]]:
     return wrong
 
 
-def check_jwt_secret(config: Config) -> list[tuple[str, str]]:
-    if config["algorithm"][:2] in ("RS", "PS", "ES", "Ed") and not config["rsa_public_key"]:
-        return [("rsa_public_key", f"required field missing: the algorithm is {config['algorithm']}")]
-    return []
-
-
-def _statuses(default: list[int]) -> Field:
-    return array(integer(between=(100, 999)), default=default)
-
-
-def _counter() -> Field:
-    return integer("0 is off", 0, between=(0, 255))
-
-
-_HEALTHCHECKS = record(
-    {
-        "threshold": number("", 0, between=(0, 100)),
-        "active": record(
-            {
-                "type": string("", "http", one_of=("tcp", "http", "https", "grpc", "grpcs")),
-                "timeout": number("seconds", 1, between=(0, 65535)),
-                "concurrency": integer("", 10, between=(1, 2**31)),
-                "http_path": string("", "/", rule=check_path),
-                "https_sni": string(),
-                "https_verify_certificate": boolean("", True),
-                "headers": map_of(array(string())),
-                "healthy": record(
-                    {
-                        "interval": number("seconds; 0 is off", 0, between=(0, 65535)),
-                        "http_statuses": _statuses([200, 302]),
-                        "successes": _counter(),
-                    }
-                ),
-                "unhealthy": record(
-                    {
-                        "interval": number("seconds; 0 is off", 0, between=(0, 65535)),
-                        "http_statuses": _statuses([429, 404, 500, 501, 502, 503, 504, 505]),
-                        "tcp_failures": _counter(),
-                        "timeouts": _counter(),
-                        "http_failures": _counter(),
-                    }
-                ),
-            }
-        ),
-        "passive": record(
-            {
-                "type": string("", "http", one_of=("tcp", "http", "https", "grpc", "grpcs")),
-                "healthy": record(
-                    {
-                        "http_statuses": _statuses([*range(200, 209), 226, *range(300, 309)]),
-                        "successes": _counter(),
-                    }
-                ),
-                "unhealthy": record(
-                    {
-                        "http_statuses": _statuses([429, 500, 503]),
-                        "tcp_failures": _counter(),
-                        "timeouts": _counter(),
-                        "http_failures": _counter(),
-                    }
-                ),
-            }
-        ),
-    }
-)
 _HASH = ("none", "consumer", "ip", "header", "cookie", "path", "query_arg", "uri_capture")
 
 PLUGIN_FIELDS: dict[str, Field] = {
     **_common(),
     "name": string().needs(),
-    "instance_name": string(rule=_check_name),
+    "instance_name": string(rule=check_name),
     "route": foreign(),
     "service": foreign(),
     "consumer": foreign(),
@@ -279,43 +147,7 @@ PLUGIN_FIELDS: dict[str, Field] = {
     "_config": string(),
 }
 
-_CREDENTIALS: dict[str, dict[str, Field]] = {
-    "keyauth_credentials": {"key": string().needs(), "ttl": integer("seconds")},
-    "basicauth_credentials": {"username": string().needs(), "password": string().needs()},
-    "hmacauth_credentials": {"username": string().needs(), "secret": string().needs()},
-    "jwt_secrets": {
-        "key": string().needs(),
-        "secret": string(),
-        "rsa_public_key": string(),
-        "algorithm": string(
-            "",
-            "HS256",
-            one_of=(
-                *("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512"),
-                *("PS256", "PS384", "PS512", "EdDSA"),
-            ),
-        ),
-    },
-    "oauth2_credentials": {
-        "name": string().needs(),
-        "client_id": string(),
-        "client_secret": string(),
-        "hash_secret": boolean("", False),
-        "redirect_uris": array(string()),
-        "client_type": string("", "confidential", one_of=("confidential", "public")),
-    },
-    "mtls_auth_credentials": {"subject_name": string().needs(), "ca_certificate": anything()},
-    "acls": {"group": string().needs()},
-}
-_CREDENTIAL_KEYS = {
-    "keyauth_credentials": "key",
-    "basicauth_credentials": "username",
-    "hmacauth_credentials": "username",
-    "jwt_secrets": "key",
-    "oauth2_credentials": "client_id",
-}
-
-_OF_CONSUMER = {name: (name, "consumer") for name in _CREDENTIALS}
+_OF_CONSUMER = {name: (name, "consumer") for name in CREDENTIAL_FIELDS}
 
 ENTITIES: dict[str, Entity] = {
     entity.name: entity
@@ -324,10 +156,10 @@ ENTITIES: dict[str, Entity] = {
             "services",
             {
                 **_common(),
-                "name": string(rule=_check_name),
-                "url": string(rule=_check_url),
+                "name": string(rule=check_name),
+                "url": string(rule=check_url),
                 "protocol": string("", "http", one_of=_PROTOCOLS),
-                "host": string(rule=_check_host).needs(),
+                "host": string(rule=check_host).needs(),
                 "port": integer("", 80, between=(0, 65535)),
                 "path": string(rule=check_path),
                 "retries": integer("", 5, between=(0, 32767)),
@@ -348,10 +180,10 @@ ENTITIES: dict[str, Entity] = {
             "routes",
             {
                 **_common(),
-                "name": string(rule=_check_name),
+                "name": string(rule=check_name),
                 "service": foreign(),
                 "protocols": set_of(string(one_of=_PROTOCOLS), "", ["http", "https"], len_min=1),
-                "methods": set_of(string(rule=_check_method)),
+                "methods": set_of(string(rule=check_method)),
                 "hosts": array(string(rule=check_route_host)),
                 "paths": array(string(rule=check_route_path)),
                 "headers": map_of(array(string()), keys=header_name()),
@@ -394,7 +226,7 @@ ENTITIES: dict[str, Entity] = {
             "upstreams",
             {
                 **_common(),
-                "name": string(rule=_check_host).needs(),
+                "name": string(rule=check_host).needs(),
                 "algorithm": string(
                     "",
                     "round-robin",
@@ -417,7 +249,7 @@ ENTITIES: dict[str, Entity] = {
                 "host_header": string(),
                 "client_certificate": foreign(),
                 "use_srv_name": boolean("", False),
-                "healthchecks": _HEALTHCHECKS,
+                "healthchecks": HEALTHCHECKS,
             },
             "name",
             children={"targets": ("targets", "upstream")},
@@ -453,10 +285,10 @@ ENTITIES: dict[str, Entity] = {
             Entity(
                 name,
                 {**_common(), "consumer": foreign(), **fields},
-                _CREDENTIAL_KEYS.get(name, ""),
+                CREDENTIAL_KEYS.get(name, ""),
                 check=check_jwt_secret if name == "jwt_secrets" else None,
             )
-            for name, fields in _CREDENTIALS.items()
+            for name, fields in CREDENTIAL_FIELDS.items()
         ),
     )
 }
@@ -471,4 +303,4 @@ UNUSED = frozenset(
         *("clustering_data_planes", "acme_storage", "custom_entities", "cloned_plugins"),
     )
 )
-CREDENTIALS = tuple(name for name in _CREDENTIALS if name != "acls")
+CREDENTIALS = tuple(name for name in CREDENTIAL_FIELDS if name != "acls")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from apiproxy_runtime.kong.answer import error
 from apiproxy_runtime.kong.context import KongContext
-from apiproxy_runtime.kong.entities import check_path
+from apiproxy_runtime.kong.formats import check_path
 from apiproxy_runtime.kong.plugin import Phases, Plugin
 from apiproxy_runtime.kong.schema import Config, Field, boolean, header_name, integer, number, record, string
 from apiproxy_runtime.kong.site import KongSite

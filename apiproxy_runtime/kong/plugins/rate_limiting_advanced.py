@@ -11,7 +11,7 @@ import math
 
 from apiproxy_runtime.kong.answer import error
 from apiproxy_runtime.kong.context import KongContext
-from apiproxy_runtime.kong.entities import check_path
+from apiproxy_runtime.kong.formats import check_path
 from apiproxy_runtime.kong.plugin import Phases, Plugin
 from apiproxy_runtime.kong.plugins.rate_limiting import identifier_of
 from apiproxy_runtime.kong.schema import Config, anything, array, boolean, header_name, number, set_of, string
