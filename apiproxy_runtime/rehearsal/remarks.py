@@ -22,7 +22,7 @@ _FAULT_RULE = re.compile(r"the fault rule .+? runs (?P<policies>.+?): ")
 _ROUTE_RULE = re.compile(r"the route rule (?P<name>.+?) applies if ")
 _CAUSE = re.compile(r"(?P<kind>route rule |service )?(?P<name>[^()]+?)(?: \(.*:(?P<line>\d+)\))?")
 _PART = re.compile(
-    r"the (?:(?:Header|header) (?P<header>[^\s,]+)|QueryParam (?P<parameter>[^\s,]+)|(?P<body>body)\b)"
+    r"the (?:(?:Header|header) (?P<header>[^\s,]+)|QueryParam (?P<parameter>[^\s,]+)|(?P<body>body)\b|(?P<all>headers)\b)"
 )
 #: Remarks that are told of one difference.
 MOST = 3
@@ -111,6 +111,8 @@ def _fitting(texts: Iterable[str], path: str, *, raised: bool = False) -> str:
 def _is_of(part: re.Match[str], path: str) -> bool:
     if part["body"]:
         return path.startswith("body") or path == "header.content-type"
+    if part["all"]:
+        return path.startswith("header.")
     if part["parameter"]:
         return path == f"url.query.{part['parameter']}"
     return path == f"header.{part['header'].lower()}"

@@ -25,6 +25,7 @@ services:
         tags:
           - apigee-proxy:p
           - apigee-policy:RF-B
+      # NOTE apiproxy/policies/CORS.xml:1: CORS: the headers stand on refusals, too
       - name: cors
         tags:
           - apigee-proxy:p
@@ -39,10 +40,11 @@ services:
 """
 SERVICE, TERMINATION, CORS, KEY_AUTH = (
     f"{name} (move/kong.yml:{line})"
-    for name, line in (("service s", 7), ("request-termination", 15), ("cors", 19), ("key-auth", 26))
+    for name, line in (("service s", 7), ("request-termination", 15), ("cors", 20), ("key-auth", 27))
 )
 RULE = "route rule old one (apiproxy/proxies/default.xml:8)"
 PRODUCTS = "products decide"
+ALSO = "the headers stand on refusals, too"
 GATE = "RF-B and SC-C keep callers out and got no plugin"
 DOWN = "the fault rule Down runs AM-Down, AM-Headers: Kong has no fault rules; write a plugin"
 SLASH = "a call for the base path alone goes to /a, without the slash that the target has on Apigee"
@@ -65,9 +67,11 @@ UNSENT = 'the route rule old one applies if a.b = "c": nothing is sent its way'
         ("status", "failed", "", TERMINATION, GATE),
         ("body.$.a", "missing", "AM-Other", TERMINATION, GATE),
         ("status", "status", "", KEY_AUTH, PRODUCTS),
-        ("header.vary", "header-extra", "", CORS, ""),
+        ("header.vary", "header-extra", "", CORS, ALSO),
+        ("status", "status", "", CORS, ""),
         # a step with a plugin of its own does not make what another plugin adds
-        ("header.vary", "header-extra", "Verify API Key (a/policies/Verify API Key.xml:1)", CORS, ""),
+        ("header.vary", "header-extra", "Verify API Key (a/policies/Verify API Key.xml:1)", CORS, ALSO),
+        ("body", "extra", "Verify API Key (a/policies/Verify API Key.xml:1)", CORS, ""),
         ("body.$.stub", "extra", "JS-D (a/policies/JS-D.xml:1)", "", "port it"),
         ("body.$.stub", "extra", "JS-D (a/policies/JS-D.xml:1)", CORS, "port it"),
         # routes and targets
