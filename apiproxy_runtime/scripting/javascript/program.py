@@ -59,6 +59,21 @@ class ScriptTimedOut(Exception):
     """A script used up its time limit."""
 
 
+class _Kept:
+    """The context that belongs to a transaction, which takes it along when it is forgotten.
+
+    A context and its host functions hold each other: left to the garbage collector, contexts would pile up.
+    """
+
+    __slots__ = ("realm",)
+
+    def __init__(self, realm: Realm) -> None:
+        self.realm = realm
+
+    def __del__(self) -> None:
+        self.realm.close()
+
+
 class JavaScriptProgram:
     """Scripts ready to run. Made by `compile_script`."""
 
@@ -88,7 +103,7 @@ class JavaScriptProgram:
         Raises ScriptFailed or ScriptTimedOut, here or from the awaitable.
         """
         realm = self._realm(ctx)
-        if not self.waits:
+        if not self.waits and not realm.session:
             self._complete(realm, ctx)
             return None
         script = greenlet.greenlet(self._complete)
@@ -123,10 +138,11 @@ class JavaScriptProgram:
     def _session_realm(self, ctx: MessageContext, real: bool) -> Realm:
         if ctx.session is None:
             ctx.session = {}
-        realm: Realm | None = ctx.session.get(_SESSION)
-        if realm is None or (realm.shared and not self.sources.shareable):
-            realm = ctx.session[_SESSION] = self._new(ctx)
-            realm.open_session()
+        kept: _Kept | None = ctx.session.get(_SESSION)
+        if kept is None or (kept.realm.shared and not self.sources.shareable):
+            kept = ctx.session[_SESSION] = _Kept(self._new(ctx))
+            kept.realm.open_session()
+        realm = kept.realm
         realm.host.ctx, realm.host.policy = ctx, self.policy
         realm.load(self.sources, self.properties, frozen_world=not real)
         realm.define(self.sources)
@@ -164,7 +180,7 @@ class JavaScriptProgram:
             realm.is_clean()
         if ctx.session is None:
             ctx.session = {}
-        ctx.session[_SESSION] = realm
+        ctx.session[_SESSION] = _Kept(realm)
         realm.open_session()
 
     def _abandon(self, realm: Realm, ctx: MessageContext, usable: bool) -> None:

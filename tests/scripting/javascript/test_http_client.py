@@ -196,3 +196,21 @@ async def test_exchanges_and_objects_pass_through_the_session_from_policy_to_pol
     assert ctx.variables == {"t": 20, "f": "2undefinedundefined"}
     other = await run("context.setVariable('s', typeof context.session.shared);")
     assert other.variables["s"] == "undefined"
+
+
+async def test_an_exchange_passes_through_a_flow_variable_to_a_later_policy() -> None:
+    network = Network(lambda verb, url: answer(200, "late"), seconds=0.01)
+    spawned: list[Coroutine[Any, Any, Any]] = []
+    ctx = await run(
+        "context.setVariable('call', httpClient.get('http://a.example'));",
+        send=network.send,
+        spawn=spawned.append,
+    )
+    await run(
+        "var call = context.getVariable('call'); call.waitForComplete();"
+        "context.setVariable('text', '' + call.getResponse().content);",
+        ctx,
+        send=network.send,
+    )
+    await spawned[0]
+    assert ctx.variables["text"] == "late"

@@ -133,3 +133,13 @@ async def test_a_failed_run_does_not_spoil_the_next() -> None:
 @pytest.mark.parametrize("prefix", ["", ALONE])
 async def test_globals_that_rhino_does_not_have_are_not_there(name: str, prefix: str) -> None:
     assert (await run(f"{prefix}context.setVariable('t', typeof {name});")).variables["t"] == "undefined"
+
+
+@pytest.mark.parametrize("script", ["context.session.n = 1;", "context.setVariable('f', function () {});"])
+async def test_the_context_of_a_transaction_ends_with_it(script: str) -> None:
+    ctx = await run(script)
+    assert ctx.session is not None
+    realm = ctx.session["javascript"].realm
+    assert realm.engine is not None
+    del ctx
+    assert not hasattr(realm, "engine")
