@@ -1,6 +1,7 @@
-"""A local stand-in for Model Armor, which judges prompts and answers of language models.
+"""Model Armor, which judges prompts and answers of language models: its API, or a local stand-in.
 
-The verdicts are configured in the environment's standins.json:
+`--connect-to modelarmor.LOCATION.rep.googleapis.com=URL` has that server judge, through Model Armor's REST API.
+Otherwise nothing is called. The verdicts of the stand-in are configured in the environment's standins.json:
 
     {"modelArmor": {"templates": {"projects/p/locations/l/templates/t": {
         "promptInjection": ["(?i)ignore (all )?previous"], "rai": ["(?i)bomb"], "maliciousUris": ["evil\\\\.example"],
@@ -8,26 +9,36 @@ The verdicts are configured in the environment's standins.json:
 
 Each list holds regular expressions; a text that matches one is a match of that filter. The template `*` serves names
 that are not listed. `error` makes every call fail: `AuthenticationFailure`, `ServiceUnavailable` or
-`ModelArmorAPIFailed`. Without configuration nothing matches. `--connect-to modelarmor.REGION.rep.googleapis.com=URL`
-is not needed: the stand-in never calls out.
+`ModelArmorAPIFailed`. Without configuration nothing matches.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 from msgspec import Struct
 
 from apiproxy_runtime.policy.api import (
     BoundedRegex,
+    Call,
+    CallFailed,
     JavaRegexError,
+    Message,
     Node,
     RegexTimeout,
     Site,
+    TokenSource,
     compile_bounded,
 )
 
 FILTERS = ("promptInjection", "rai", "maliciousUris", "csam")
+_LOCATION = re.compile(r"projects/[^/]+/locations/([\w-]+)/templates/[^/]+$")
+_INJECTION = "pi_and_jailbreak"
+#: Model Armor's names of the filters.
+_FILTERS = {_INJECTION: "promptInjection", "malicious_uris": "maliciousUris"}
+_FAILURES = {401: "AuthenticationFailure", 403: "AuthenticationFailure", 503: "ServiceUnavailable"}
 ERRORS = {"AuthenticationFailure": 500, "ServiceUnavailable": 503, "ModelArmorAPIFailed": 500}
 
 
@@ -36,19 +47,74 @@ class Verdict(Struct, frozen=True):
 
     matched: frozenset[str]
     confidence: str
+    found: bool
+    invocation: str = "SUCCESS"
 
     def variables(self, prefix: str) -> dict[str, object]:
         """The flow variables of the policy pages."""
         injection = "promptInjection" in self.matched
         return {
-            f"{prefix}.filterMatchState": "MATCH_FOUND" if self.matched else "NO_MATCH_FOUND",
-            f"{prefix}.invocationResult": "SUCCESS",
+            f"{prefix}.filterMatchState": "MATCH_FOUND" if self.found else "NO_MATCH_FOUND",
+            f"{prefix}.invocationResult": self.invocation,
             f"{prefix}.promptInjectionDetected": injection,
             f"{prefix}.promptInjectionConfidence": self.confidence if injection else "",
             f"{prefix}.raiMatchesFound": "rai" in self.matched,
             f"{prefix}.maliciousURIsDetected": "maliciousUris" in self.matched,
             f"{prefix}.csamFilterMatched": "csam" in self.matched,
         }
+
+
+class ModelArmorFailed(Exception):
+    """There is no verdict; the message is the name of the policy's fault."""
+
+
+class RemoteModelArmor:
+    """Model Armor's REST API, at the addresses that --connect-to names."""
+
+    def __init__(self, site: Site) -> None:
+        self._egress = site.egress
+        self._tokens = TokenSource(site.world)
+
+    def judges(self, template: str) -> bool:
+        """Whether the calls for a template lead to a server."""
+        host = _host(template)
+        return bool(host and self._egress.resolve(host, 443)[2])
+
+    async def judge(self, template: str, method: str, question: dict[str, Any]) -> Verdict:
+        """The verdict on a text. Raises ModelArmorFailed."""
+        request = Message.request("POST")
+        request.headers.set("Content-Type", "application/json")
+        request.headers.set("Authorization", f"Bearer {self._tokens.access_token(())}")
+        request.content = json.dumps(question)
+        try:
+            response = await self._egress.send(
+                Call(f"https://{_host(template)}/v1/{template}:{method}", request)
+            )
+        except CallFailed as error:
+            raise ModelArmorFailed("ServiceUnavailable") from error
+        if response.status >= 400:
+            raise ModelArmorFailed(_FAILURES.get(response.status, "ModelArmorAPIFailed"))
+        try:
+            return _verdict(response.json()["sanitizationResult"])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ModelArmorFailed("SanitizationResponseParsingFailed") from error
+
+
+def _host(template: str) -> str:
+    location = _LOCATION.match(template)
+    return f"modelarmor.{location[1]}.rep.googleapis.com" if location is not None else ""
+
+
+def _verdict(result: dict[str, Any]) -> Verdict:
+    """What a SanitizationResult says."""
+    matched, confidence = set(), ""
+    for name, filters in result.get("filterResults", {}).items():
+        for outcome in filters.values():
+            if outcome.get("matchState") == "MATCH_FOUND":
+                matched.add(_FILTERS.get(name, name))
+                confidence = outcome.get("confidenceLevel", confidence) if name == _INJECTION else confidence
+    found = result["filterMatchState"] == "MATCH_FOUND"
+    return Verdict(frozenset(matched), confidence, found, result.get("invocationResult", "SUCCESS"))
 
 
 class ModelArmor:
@@ -75,7 +141,8 @@ class ModelArmor:
             for kind, patterns in filters.items()
             if any(_matches(pattern, content) for pattern in patterns)
         }
-        return Verdict(frozenset(matched), str(self._settings(template).get("confidence", "HIGH")))
+        confidence = str(self._settings(template).get("confidence", "HIGH"))
+        return Verdict(frozenset(matched), confidence, bool(matched))
 
     def _settings(self, template: str) -> dict[str, Any]:
         return self.settings.get(template) or self.settings.get("*") or {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from apiproxy_policies.extension.sanitize_user_prompt import (
     MODEL_ARMOR_FAULTS,
     ModelArmorElement,
@@ -29,7 +31,8 @@ class SanitizeModelResponse(Policy):
     """Check a language model's answer with Model Armor. A match is a fault; with continueOnError the variables tell.
 
     Streamed answers are checked for each event in an EventFlow. Locally a stand-in judges, whose verdicts the
-    environment's standins.json configures.
+    environment's standins.json configures; with `--connect-to modelarmor.LOCATION.rep.googleapis.com=URL` that server
+    judges, through Model Armor's REST API.
     """
 
     tag = "SanitizeModelResponse"
@@ -78,7 +81,14 @@ class SanitizeModelResponse(Policy):
         ):
             if source:
                 texts.append(self._render(site, source, fault))
-        return judging(self, armor, template, texts)
+        has_prompt = bool(self.prompt)
+
+        def question(found: list[str]) -> dict[str, Any]:
+            answer = [found[0], *found[2 if has_prompt else 1 :]]
+            asked: dict[str, Any] = {"modelResponseData": {"text": "\n".join(answer)}}
+            return {**asked, "userPrompt": found[1]} if has_prompt else asked
+
+        return judging(self, site, armor, template, texts, "sanitizeModelResponse", question)
 
     def _render(self, site: Site, source: str, fault: str) -> Render:
         def unresolved(name: str) -> Fault:

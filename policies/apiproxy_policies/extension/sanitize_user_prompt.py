@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from apiproxy_policies.model_armor import ERRORS, ModelArmor
+from collections.abc import Callable
+from typing import Any
+
+from apiproxy_policies.model_armor import ERRORS, ModelArmor, ModelArmorFailed, RemoteModelArmor, Verdict
 from apiproxy_runtime.policy.api import (
     BOOLEAN,
     PAYLOAD,
@@ -40,7 +43,8 @@ class ModelArmorElement(Element):
 class SanitizeUserPrompt(Policy):
     """Check a prompt with Model Armor. A match is a fault; with continueOnError the variables tell the outcome.
 
-    Locally a stand-in judges, whose verdicts the environment's standins.json configures.
+    Locally a stand-in judges, whose verdicts the environment's standins.json configures; with
+    `--connect-to modelarmor.LOCATION.rep.googleapis.com=URL` that server judges, through Model Armor's REST API.
     """
 
     tag = "SanitizeUserPrompt"
@@ -89,7 +93,7 @@ class SanitizeUserPrompt(Policy):
         texts = [self._render(site, self.prompt, "FailedToExtractUserPrompt")]
         if self.function_response:
             texts.append(self._render(site, self.function_response, "FailedToExtractUserPrompt"))
-        return judging(self, armor, template, texts)
+        return judging(self, site, armor, template, texts, "sanitizeUserPrompt", _question)
 
     def _render(self, site: Site, source: str, fault: str) -> Render:
         def unresolved(name: str) -> Fault:
@@ -100,8 +104,23 @@ class SanitizeUserPrompt(Policy):
         )
 
 
-def judging(policy: Policy, armor: ModelArmor, template: Render, texts: list[Render]) -> StepFunction:
-    """The step that both sanitizing policies are."""
+def _question(texts: list[str]) -> dict[str, Any]:
+    return {"userPromptData": {"text": "\n".join(texts)}}
+
+
+def judging(
+    policy: Policy,
+    site: Site,
+    armor: ModelArmor,
+    template: Render,
+    texts: list[Render],
+    method: str,
+    question: Callable[[list[str]], dict[str, Any]],
+) -> StepFunction:
+    """The step that both sanitizing policies are.
+
+    method, question  how Model Armor is asked about the texts, where its API is to judge
+    """
     prefix = f"{policy.prefix}.{policy.name}"
 
     def sanitize(ctx: MessageContext) -> None:
@@ -109,9 +128,26 @@ def judging(policy: Policy, armor: ModelArmor, template: Render, texts: list[Ren
         error = armor.error(name)
         if error:
             raise policy.fault(error if error in ERRORS else "InternalError")
-        verdict = armor.judge(name, "\n".join(text(ctx) for text in texts))
+        settle(ctx, armor.judge(name, "\n".join(text(ctx) for text in texts)))
+
+    def settle(ctx: MessageContext, verdict: Verdict) -> None:
         ctx.variables.update(verdict.variables(prefix))
-        if verdict.matched:
+        if verdict.found:
             raise policy.fault("FilterMatched")
 
-    return sanitize
+    if not any(host.startswith("modelarmor.") for host in site.services.connect_to):
+        return sanitize
+    remote = RemoteModelArmor(site)
+
+    async def ask(ctx: MessageContext) -> None:
+        name = template(ctx)
+        if not remote.judges(name):
+            sanitize(ctx)
+            return
+        try:
+            verdict = await remote.judge(name, method, question([text(ctx) for text in texts]))
+        except ModelArmorFailed as failure:
+            raise policy.fault(str(failure)) from failure
+        settle(ctx, verdict)
+
+    return ask

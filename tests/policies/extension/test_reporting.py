@@ -452,6 +452,71 @@ async def test_model_answers_are_judged() -> None:
     assert ctx.variables["SanitizeModelResponse.SMR.raiMatchesFound"] is True
 
 
+async def test_a_server_that_speaks_model_armor_judges(tmp_path: Path) -> None:
+    from aiohttp import web
+
+    from tests.house import Upstream, upstream_server
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        asked = json.loads(await request.text())
+        text = "".join(part["text"] for name, part in asked.items() if name.endswith("Data"))
+        if text.isdigit():
+            return web.Response(status=int(text))
+        if text == "odd":
+            return web.json_response({})
+        state = "MATCH_FOUND" if "rob" in text else "NO_MATCH_FOUND"
+        jailbreak = {"piAndJailbreakFilterResult": {"matchState": state, "confidenceLevel": "LOW_AND_ABOVE"}}
+        rai = {"raiFilterResult": {"matchState": "NO_MATCH_FOUND"}}
+        result = {
+            "filterMatchState": state,
+            "filterResults": {"rai": rai, "pi_and_jailbreak": jailbreak},
+            "invocationResult": "PARTIAL",
+        }
+        return web.json_response({"sanitizationResult": result})
+
+    policy = """<{0} name="S" continueOnError="{1}"><ModelArmor><TemplateName>projects/p/locations/eu-1/templates/t</TemplateName>
+</ModelArmor>{2}<UserPromptSource>{{request.queryparam.q}}</UserPromptSource></{0}>"""
+    show = """<AssignMessage name="AM"><Set><Headers><Header name="v">{{{0}.S.filterMatchState}} {{{0}.S.invocationResult}}
+{{{0}.S.promptInjectionConfidence}} {{{0}.S.raiMatchesFound}}</Header></Headers></Set></AssignMessage>"""
+
+    def sanitizing(folder: Path, tag: str, more: str = "", attribute: str = "false") -> Path:
+        files = {
+            "proxies/default.xml": proxy(response=steps("S", "AM")),
+            "targets/default.xml": target(),
+            "policies/S.xml": policy.format(tag, attribute, more),
+            "policies/AM.xml": show.format(tag).replace("\n", " "),
+        }
+        return write_bundle(folder, "reports", files)
+
+    async with upstream_server(Upstream(answer=answer)) as armor:
+        ways = {"modelarmor.eu-1.rep.googleapis.com": f"http://127.0.0.1:{armor.port}"}
+        async with house(sanitizing(tmp_path / "1", "SanitizeUserPrompt"), connect_to=ways) as gateway:
+            reply = await gateway.get("/t?q=hello")
+            assert (reply.status, reply.headers["v"]) == (200, "NO_MATCH_FOUND PARTIAL  false")
+            for prompt, status, code in (
+                ("rob", 400, "steps.sanitize.user.prompt.FilterMatched"),
+                ("odd", 500, "steps.sanitize.user.prompt.SanitizationResponseParsingFailed"),
+                ("403", 500, "steps.sanitize.modelarmor.AuthenticationFailure"),
+                ("400", 500, "steps.sanitize.modelarmor.ModelArmorAPIFailed"),
+                ("503", 503, "steps.sanitize.modelarmor.ServiceUnavailable"),
+            ):
+                reply = await gateway.get(f"/t?q={prompt}")
+                assert (reply.status, reply.fault()[0]) == (status, code)
+        sent = [seen for seen in armor.seen if "sanitize" in seen["path"]]
+        assert sent[0]["path"] == "/v1/projects/p/locations/eu-1/templates/t:sanitizeUserPrompt"
+        assert json.loads(sent[0]["body"]) == {"userPromptData": {"text": "hello"}}
+        assert dict(sent[0]["headers"])["authorization"].startswith("Bearer ")
+        del armor.seen[:]
+        source = "<LLMResponseSource>{request.queryparam.a}</LLMResponseSource>"
+        answers = sanitizing(tmp_path / "2", "SanitizeModelResponse", source, "true")
+        async with house(answers, connect_to=ways) as gateway:
+            reply = await gateway.get("/t?q=hello&a=rob")
+            assert (reply.status, reply.headers["v"]) == (200, "MATCH_FOUND PARTIAL LOW_AND_ABOVE false")
+        (sent_once,) = [seen for seen in armor.seen if "sanitize" in seen["path"]]
+        assert sent_once["path"].endswith(":sanitizeModelResponse")
+        assert json.loads(sent_once["body"]) == {"modelResponseData": {"text": "rob"}, "userPrompt": "hello"}
+
+
 # ---- declarations that are wrong
 
 

@@ -20,7 +20,9 @@ from apiproxy_runtime.kong.convert.templates import (
 
 _NAMED = (("Headers", "Header", "headers"), ("QueryParams", "QueryParam", "querystring"))
 #: Kong's header_filter runs for answers of plugins and errors too. Source: "Plugin contexts" of the plugin development guide.
-_REFUSALS = "the headers stand on Kong's own refusals and errors, too; after a fault Apigee runs no response flow"
+_REFUSALS = (
+    "the headers stand on Kong's own refusals and errors, too; after a fault Apigee runs no response flow"
+)
 _HOP = frozenset(("host", "content-length", "transfer-encoding", "connection"))
 
 
