@@ -54,22 +54,6 @@ def compile_attributes(site: Site, attributes: tuple[Attribute, ...], unresolved
                 found = literal if literal is not None or get is None else unresolved
             if found is None and get is not None:
                 found = ""
-            if found is None and get is not None:
-                found = ""
-            if found is None and get is not None:
-                found = ""
-            if found is None and get is not None:
-                found = ""
-            if found is None and get is not None:
-                found = ""
-            if found is None and get is not None:
-                found = ""
-            if found is None and get is not None:
-                found = ""
-            if found is None and get is not None:
-                found = ""
-            if found is None and get is not None:
-                found = ""
             if found is not None:
                 values[name] = text_of(found)
                 if not display:
