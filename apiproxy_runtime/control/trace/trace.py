@@ -155,9 +155,14 @@ class Trace:
         """Take over what a worker has again and again, until nothing is wanted and it knows."""
         try:
             wanted = self._wanted()
-            while await self._ask(worker, wanted) and not wanted.nothing:
-                await asyncio.sleep(BEAT)
-                wanted = self._wanted()
+            while await self._ask(worker, wanted):
+                told, wanted = wanted, self._wanted()
+                # it may have become of interest again while it was told that it is not
+                if told.nothing and wanted.nothing:
+                    return
+                if not told.nothing:
+                    await asyncio.sleep(BEAT)
+                    wanted = self._wanted()
         finally:
             del self._following[worker]
 
