@@ -174,7 +174,10 @@ class Organization(Struct, eq=False):
         return edited
 
     def forget(self, kind: BundleKind, name: str, number: str = "") -> bool:
-        """Delete one revision or (without a number) all of them; deployed ones are undeployed first."""
+        """Delete one revision or (without a number) all of them; deployed ones are undeployed first.
+
+        With the last one goes what was said of the whole: labels, and a proxy's masks.
+        """
         known = self.revisions_of(kind, name)
         gone = [number] if number else list(known)
         for state in self.environments.values():
@@ -186,6 +189,11 @@ class Organization(Struct, eq=False):
             imported.pop(each, None)
         if not imported:
             self.revisions.pop((kind, name), None)
+        if not self.revisions_of(kind, name):
+            self.documents.delete("labels", f"{kind}/{name}")
+            for key in self.documents.keys("maskconfigs") if kind == "apiproxy" else ():
+                if key.startswith(f"{name}/"):
+                    self.documents.delete("maskconfigs", key)
         return any(each in known for each in gone)
 
     # ---- deployments

@@ -168,7 +168,6 @@ async def delete(call: Call) -> web.Response:
         described = describe(draft, kind, name)
         refuse_deployed(draft, kind, name, "")
         draft.forget(kind, name)
-        draft.documents.delete("labels", f"{kind}/{name}")
     return call.answer(described)
 
 

@@ -50,6 +50,11 @@ def routes() -> list[Route]:
         # gcloud writes the field in its other form
         document.setdefault("gcsUri", document.pop("gcs_uri", None))
         address = required(document, "gcsUri", "archive deployment")
+        now = call.host.now()
+        id_ = call.host.store.world.uuid()
+        moment = datetime.fromtimestamp(now / 1000, UTC)
+        given = str(document.get("name") or f"{moment:%Y%m%d_%H%M%S}_{id_[:8]}")
+        name = check_name(given.rpartition("/")[2], "archive deployment")
         archive = waiting.pop(address.rpartition("/")[2], None)
         if archive is None:
             raise Refused(
@@ -61,11 +66,6 @@ def routes() -> list[Route]:
             await deploy_archive(call.host, ZipSource(archive, "archive.zip"), call.environment)
         except SourceError as error:
             raise Refused(400, "InvalidArchive", str(error)) from None
-        now = call.host.now()
-        id_ = call.host.store.world.uuid()
-        moment = datetime.fromtimestamp(now / 1000, UTC)
-        given = str(document.get("name") or f"{moment:%Y%m%d_%H%M%S}_{id_[:8]}")
-        name = check_name(given.rpartition("/")[2], "archive deployment")
         kept = {
             **document,
             "name": name,

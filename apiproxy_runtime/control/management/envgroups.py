@@ -1,6 +1,7 @@
 """X's environment groups: host names and the environments behind them. Here all of them are the traffic port.
 
-One group, `default`, is always there and has every environment; others are kept as clients make them.
+One group, `default`, is always there and has every environment, whatever is attached or detached; others are kept as
+clients make them.
 Source: docs.cloud.google.com/apigee, REST resource organizations.envgroups.
 """
 
@@ -19,17 +20,14 @@ DEFAULT = "default"
 
 
 def _found(call: Call, documents: Documents, group: str) -> Document:
-    document = documents.get(_NOUN, group)
-    if document is None and group == DEFAULT:
-        return {
-            "name": DEFAULT,
-            "hostnames": [traffic(call)[0]],
-            "createdAt": 0,
-            "environments": list(call.host.organization.environments),
-        }
-    if document is None:
+    kept = documents.get(_NOUN, group)
+    there = list(call.host.organization.environments)
+    if group == DEFAULT:
+        default: Document = {"name": DEFAULT, "hostnames": [traffic(call)[0]], "createdAt": 0}
+        return {**default, **(kept or {}), "environments": there}
+    if kept is None:
         raise Refused(404, "envgroups.DoesNotExist", f"there is no environment group {group!r}")
-    return document
+    return {**kept, "environments": [name for name in kept["environments"] if name in there]}
 
 
 def _shown(document: Document) -> Document:

@@ -52,6 +52,14 @@ async def test_a_refused_archive_leaves_what_was_there() -> None:
         assert (await X(house).ask("GET", PLACE)).json() == {"archiveDeployments": []}
 
 
+async def test_an_archive_with_a_name_that_cannot_be_is_not_deployed_and_waits_on() -> None:
+    async with control_house() as house:
+        address = await uploaded(house, workspace({"hello": says("hello", "one")}))
+        assert (await deployed(house, address, name="..")).status == 400
+        assert (await house.call("/hello")).status == 404
+        assert (await deployed(house, address, name="right")).status == 200
+
+
 async def test_an_archive_is_deployed_once_and_only_if_it_was_uploaded() -> None:
     async with control_house() as house:
         address = await uploaded(house, workspace({"hello": says("hello", "one")}))

@@ -43,6 +43,26 @@ async def test_a_group_is_made_given_environments_changed_and_deleted() -> None:
         assert (await x.ask("GET", "envgroups/g")).status == 404
 
 
+async def test_the_default_group_has_every_environment_whatever_is_said_of_it() -> None:
+    async with control_house() as house:
+        x = X(house)
+        assert (await x.ask("PATCH", "envgroups/default", json={"hostnames": ["a.example"]})).status == 200
+        await x.ask("POST", "environments", json={"name": "new"})
+        attached = (await x.ask("GET", "envgroups/default/attachments")).json()["environmentGroupAttachments"]
+        assert [item["environment"] for item in attached] == ["test", "new"]
+        assert (await x.ask("GET", "envgroups/default")).json()["hostnames"] == ["a.example"]
+
+
+async def test_a_group_loses_the_environments_that_are_deleted() -> None:
+    async with control_house() as house:
+        x = X(house)
+        await x.ask("POST", "envgroups", json={"name": "g"})
+        await x.ask("POST", "environments", json={"name": "new"})
+        await x.ask("POST", "envgroups/g/attachments", json={"environment": "new"})
+        assert (await x.ask("DELETE", "environments/new")).status == 200
+        assert (await x.ask("GET", "envgroups/g/attachments")).json() == {"environmentGroupAttachments": []}
+
+
 # ---- data collectors
 
 CAPTURE = """<DataCapture name='capture'><Capture><DataCollector>dc_size</DataCollector>
@@ -107,6 +127,18 @@ async def test_edges_masks_hide_in_traces_what_they_name(place: str) -> None:
 async def test_a_mask_of_a_proxy_that_is_not_there_is_refused() -> None:
     async with control_house() as house:
         assert (await Edge(house).ask("POST", "apis/none/maskconfigs", json={"variables": []})).status == 404
+
+
+@pytest.mark.parametrize("path", ["apis/hello", "apis/hello/revisions/1"])
+async def test_the_masks_of_a_proxy_go_with_it(path: str) -> None:
+    async with control_house() as house:
+        edge = Edge(house)
+        await edge.ask("POST", "apis?action=import&name=hello", data=archive(says("hello", "hi")))
+        for place in ("maskconfigs", "apis/hello/maskconfigs"):
+            assert (await edge.ask("POST", place, json={"variables": ["a"]})).status == 201
+        assert (await edge.ask("DELETE", path)).status == 200
+        assert (await edge.ask("GET", "apis/hello/maskconfigs")).json() == []
+        assert (await edge.ask("GET", "maskconfigs")).json() == ["default"]
 
 
 # ---- environments, labels, operations
