@@ -91,7 +91,10 @@ def resolve(reference: str, prefixes: Mapping[str, str], environment: Mapping[st
 
     `prefixes` are the vaults that read the environment, with what their variables begin with.
     """
-    parts = urlsplit(reference)
+    try:
+        parts = urlsplit(reference)
+    except ValueError as error:
+        raise Unresolved(f"it is no URL ({error}): write {{vault://env/NAME}}") from None
     if parts.netloc not in prefixes:
         raise Unresolved(
             f"there is no vault {parts.netloc!r} here: only environment variables are read, as {{vault://env/NAME}} or "

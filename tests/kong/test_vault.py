@@ -40,6 +40,7 @@ def test_the_environment_is_read_as_kong_reads_it(reference: str, secret: str) -
         ("vault://env/token", "the environment variable TOKEN is not set: export TOKEN="),
         ("vault://hcv/secret/key", "there is no vault 'hcv' here"),
         ("vault://env/", "it names no secret"),
+        ("vault://[env/key", "it is no URL (Invalid IPv6 URL): write {vault://env/NAME}"),
         ("vault://env/login/age", "LOGIN holds no JSON object with a text 'age'"),
         ("vault://env/log-url/member", "LOG_URL holds no JSON object"),
     ],

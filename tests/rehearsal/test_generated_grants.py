@@ -10,8 +10,10 @@ from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.finding import Findings
 from apiproxy_runtime.bundle.reader import read_bundle
 from apiproxy_runtime.bundle.testdata import TestData
+from apiproxy_runtime.rehearsal.exchange import Response
 from apiproxy_runtime.rehearsal.generate.conclusion import Generated
 from apiproxy_runtime.rehearsal.generate.explore import generate
+from apiproxy_runtime.rehearsal.generate.grants import issued
 from apiproxy_runtime.rehearsal.standins.kinds import stand_ins_for
 from tests.house import mark, proxy, steps, target, write_bundle
 
@@ -126,3 +128,19 @@ async def test_access_tokens_that_are_json_web_tokens_are_signed(tmp_path: Path)
     found = await made(tmp_path, {"api": "Verify"}, Verify=JWT)
     assert found.remarks == ()
     assert reached_behind(found)
+
+
+@pytest.mark.parametrize(
+    ("location", "body", "found"),
+    [
+        ("https://client.example/callback?code=c1&state=s", b"", {"code": "c1"}),
+        ("https://client.example/callback#access_token=t1", b"", {"access_token": "t1"}),
+        ("", b'{"access_token": "t2"}', {"access_token": "t2"}),
+        ("http://[no-address", b'{"access_token": "t3"}', {"access_token": "t3"}),
+        ("", b"[1]", {}),
+    ],
+)
+def test_what_is_issued_stands_in_the_body_or_in_the_address(
+    location: str, body: bytes, found: dict[str, str]
+) -> None:
+    assert issued(Response(302, (("Location", location),), body), ("access_token", "code")) == found

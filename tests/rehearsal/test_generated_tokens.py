@@ -20,14 +20,15 @@ from tests.house import mark, proxy, steps, target, write_bundle
 SECRET = "a secret that is long enough for HS512, which wants 64 bytes of it, they say"
 VERIFY = """<VerifyJWT name="VJ"><Algorithm>{algorithm}</Algorithm>{source}
 <SecretKey{encoding}><Value ref="{ref}"/></SecretKey><Issuer>urn://idp</Issuer><Audience>shop,desk</Audience>
-<AdditionalClaims><Claim name="role" ref="propertyset.shop.role"/><Claim name="level" type="number">3</Claim>
+<AdditionalClaims><Claim name="role" ref="propertyset.shop.role"/><Claim name="level" type="number"{level}</Claim>
 </AdditionalClaims></VerifyJWT>"""
 ASSIGN = f"""<AssignMessage name="AM"><IgnoreUnresolvedVariables>true</IgnoreUnresolvedVariables><AssignVariable><Name>private.secret</Name><Value>{SECRET}</Value></AssignVariable>
 <AssignVariable><Name>private.kept</Name><Ref>propertyset.shop.key</Ref></AssignVariable></AssignMessage>"""
 
 
 async def made(folder: Path, properties: str = "role=clerk", **parts: str) -> Generated:
-    values = {"algorithm": "HS256", "source": "", "encoding": "", "ref": "private.secret", **parts}
+    values = {"algorithm": "HS256", "source": "", "encoding": "", "ref": "private.secret"}
+    values |= {"level": ">3", **parts}
     path = write_bundle(
         folder,
         "signed",
@@ -81,6 +82,13 @@ async def test_wrong_tokens_are_refused(tmp_path: Path) -> None:
         "a token of another issuer",
     ]
     assert all(status == 401 for status in refused.values())
+
+
+async def test_a_claim_whose_value_has_another_type_is_refused_and_breaks_nothing(tmp_path: Path) -> None:
+    found = await made(tmp_path, "role=clerk\nlevel=high", level=' ref="propertyset.shop.level">')
+    answers = [case.response.status for case in found.exchanges if case.response is not None]
+    assert set(answers) == {401, 404}
+    assert "Behind" in {item.branch.name for item in found.unreached if item.branch.kind == "policy"}
 
 
 async def test_what_cannot_be_signed_is_told(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import parse_qsl, urlsplit
@@ -123,12 +124,11 @@ def issued(response: Response | None, names: Iterable[str]) -> dict[str, str]:
     """What an answer issues under these names, in its JSON body or in the address that it leads to."""
     if response is None or response.status >= 400:
         return {}
-    location = urlsplit(response.header("location") or "")
-    found: dict[str, object] = dict((*parse_qsl(location.query), *parse_qsl(location.fragment)))
-    try:
+    found: dict[str, object] = {}
+    with contextlib.suppress(ValueError):
+        location = urlsplit(response.header("location") or "")
+        found |= dict((*parse_qsl(location.query), *parse_qsl(location.fragment)))
+    with contextlib.suppress(ValueError):
         body = json.loads(response.body)
-    except ValueError:
-        body = None
-    if isinstance(body, dict):
-        found |= body
+        found |= body if isinstance(body, dict) else {}
     return {name: str(found[name]) for name in names if isinstance(found.get(name), (str, int))}

@@ -208,15 +208,20 @@ def _typed(value: str, claim: Node) -> Any:
     kind = claim.attributes.get("type", "string")
     many = claim.attributes.get("array", "false").lower() == "true"
     parts = [part.strip() for part in value.split(",")] if many else [value]
-    typed: list[Any] = [
-        part.lower() == "true"
-        if kind == "boolean"
-        else json.loads(part)
-        if kind in ("number", "map")
-        else part
-        for part in parts
-    ]
+    typed = [_value(part, kind) for part in parts]
     return typed if many else typed[0]
+
+
+def _value(text: str, kind: str) -> Any:
+    """A claim's value in its type; the text itself where it has none of that type, which the policy then refuses."""
+    if kind == "boolean":
+        return text.lower() == "true"
+    if kind not in ("number", "map"):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _part(value: dict[str, Any]) -> str:

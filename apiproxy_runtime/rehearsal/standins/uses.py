@@ -33,6 +33,8 @@ _NUMBERS = {
     "TimeAllowance": "30s",
     "Port": "443",
 }
+#: Claims of tokens by their type.
+_CLAIMS = {"number": "1", "boolean": "true", "map": "{}"}
 #: Policies whose lifetimes are numbers of milliseconds.
 _MILLISECONDS = {"OAuthV2": "3600000"}
 _TEMPLATE = re.compile(r"\{([\w.\-]+)\}")
@@ -101,6 +103,8 @@ def _policy_uses(policy: Node) -> Iterator[tuple[str, Make]]:
         elif node.tag == "AssignVariable" and node.child_text("Name") == "target.url":
             yield node.child_text("Ref", ""), _address
             yield from _address_uses(node.child_text("Template", ""))
+        elif node.tag == "Claim" and node.attributes.get("type", "string") in _CLAIMS:
+            yield ref, _always(_CLAIMS[node.attributes["type"]])
         elif node.tag in _NUMBERS:
             number = _NUMBERS[node.tag]
             if node.tag == "ExpiresIn":

@@ -138,6 +138,10 @@ USES: dict[str, tuple[str, Any]] = {
         '<GenerateJWT name="Q"><Algorithm>RS256</Algorithm><PrivateKey><Value ref="private.found"/></PrivateKey></GenerateJWT>',
         key_pair("RS256").private_pem,
     ),
+    "number in a token": (
+        '<VerifyJWT name="Q"><AdditionalClaims><Claim name="level" type="number" ref="private.found"/></AdditionalClaims></VerifyJWT>',
+        "1",
+    ),
     "limit": ('<Quota name="Q"><Allow countRef="private.found"/></Quota>', "1000"),
     "rate": ('<SpikeArrest name="Q"><Rate ref="private.found"/></SpikeArrest>', "100ps"),
     "address": (
