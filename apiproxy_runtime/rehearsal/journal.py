@@ -11,20 +11,42 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from msgspec import Struct
 
+from apiproxy_runtime.rehearsal.difference import Difference
+
 #: Seconds after which written lines are handed to the disk.
 FLUSH_SECONDS = 1.0
+#: Of what a line holds.
+_VERSION = 2
 
 
 class JournalMismatch(ValueError):
     """The journal is of another rehearsal."""
 
 
+class Found(NamedTuple):
+    """A difference as a line keeps it: the fields of `Difference`, with `place` for its path in all cases."""
+
+    face: str
+    about: str
+    place: str
+    path: str
+    kind: str
+    before: str
+    after: str
+    severity: int
+    rule: str
+    cause_before: str
+    cause_after: str
+    known: str
+    raised: bool
+
+
 class CaseLine(Struct, frozen=True):
-    """One case. `found` is what `tally` aggregates, as plain JSON; `views` the evidence that was kept of it."""
+    """One case. `found` is what `tally` aggregates; `views` the evidence that was kept of it, as plain JSON."""
 
     number: int
     id: str
@@ -35,7 +57,7 @@ class CaseLine(Struct, frozen=True):
     before: int
     after: int
     verdict: str
-    found: list[list[Any]]
+    found: list[Found]
     views: dict[str, Any] | None = None
     misses: tuple[str, ...] = ()
 
@@ -73,7 +95,7 @@ class CaseLine(Struct, frozen=True):
             line["b"],
             line["a"],
             line["v"],
-            line.get("d", []),
+            [Found(*each) for each in line.get("d", ())],
             line.get("x"),
             tuple(line.get("u", ())),
         )
@@ -91,7 +113,7 @@ class Journal:
             self._file: TextIO = path.open("a", encoding="utf-8")
         else:
             self._file = path.open("w", encoding="utf-8")
-            self._file.write(json.dumps({"rehearsal": 2, **about}, ensure_ascii=False) + "\n")
+            self._file.write(json.dumps({"rehearsal": _VERSION, **about}, ensure_ascii=False) + "\n")
 
     def _take_up(self, about: Mapping[str, str]) -> None:
         """Count what is there, and cut off a line that was not written to its end."""
@@ -102,8 +124,10 @@ class Journal:
                 told = json.loads(first)
             except ValueError:
                 told = None
-            if not isinstance(told, dict) or told.pop("rehearsal", None) != 2:
-                raise JournalMismatch(f"{self.path} is no journal of a rehearsal; name another file")
+            if not isinstance(told, dict) or told.pop("rehearsal", None) != _VERSION:
+                raise JournalMismatch(
+                    f"{self.path} is no journal of a rehearsal, or one of another version: name another file"
+                )
             changed = [key for key in about if told.get(key) != about[key]]
             if changed:
                 raise JournalMismatch(
@@ -144,3 +168,12 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def found_of(difference: Difference) -> Found:
+    """A difference as a line keeps it."""
+    d = difference
+    return Found(
+        d.face, d.about, d.place, d.path, d.kind, d.before, d.after, int(d.severity), d.rule, d.cause_before, d.cause_after,
+        d.known, d.raised,
+    )  # fmt: skip

@@ -12,12 +12,12 @@ from msgspec.structs import replace
 from apiproxy_runtime.rehearsal.aliases import Aliases
 from apiproxy_runtime.rehearsal.evidence import view_of
 from apiproxy_runtime.rehearsal.exchange import Exchange
-from apiproxy_runtime.rehearsal.journal import CaseLine, Journal
+from apiproxy_runtime.rehearsal.journal import CaseLine, Found, Journal, found_of
 from apiproxy_runtime.rehearsal.judge import Judge
 from apiproxy_runtime.rehearsal.outcome import Outcome
 from apiproxy_runtime.rehearsal.remarks import Remarks
 from apiproxy_runtime.rehearsal.side import Reached, Side
-from apiproxy_runtime.rehearsal.tally import Tally, flat
+from apiproxy_runtime.rehearsal.tally import Tally
 from apiproxy_runtime.rehearsal.virtual import Clock
 
 Progress = Callable[[int, Tally], None]
@@ -96,10 +96,12 @@ async def rehearse(
             calls=before.calls_seen and after.calls_seen,
             effects=before.effects_seen and after.effects_seen and before.kind == after.kind,
         )
-        found = [flat(difference) for difference in judgement.differences]
+        found = [found_of(difference) for difference in judgement.differences]
         misses = old.misses or new.misses
         if hide is not None and found:
-            found = [[hide(part) if isinstance(part, str) else part for part in each] for each in found]
+            found = [
+                Found._make(hide(part) if isinstance(part, str) else part for part in each) for each in found
+            ]
         if misses:
             run.tally.missed(misses if hide is None else tuple(map(hide, misses)))
         views = None
@@ -141,7 +143,7 @@ def _line(
     old: Outcome,
     new: Outcome,
     verdict: str,
-    found: list[list[object]],
+    found: list[Found],
     views: dict[str, object] | None,
     misses: tuple[str, ...],
 ) -> CaseLine:

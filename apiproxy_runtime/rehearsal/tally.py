@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct, field
 
-from apiproxy_runtime.rehearsal.difference import Difference, Severity
+from apiproxy_runtime.rehearsal.difference import Severity
+from apiproxy_runtime.rehearsal.journal import Found
 from apiproxy_runtime.rehearsal.judge import VERDICTS
 
 #: Examples of one group, each with the whole evidence of its case.
@@ -83,45 +84,31 @@ class Tally(Struct):
     def unexpected_groups(self) -> int:
         return sum(1 for group in self.groups.values() if group.unexpected)
 
-    def add(self, number: int, id: str, verdict: str, found: list[list[Any]]) -> bool:
+    def add(self, number: int, id: str, verdict: str, found: list[Found]) -> bool:
         """Take in one case; whether its evidence is worth keeping as an example."""
         self.verdicts[verdict] += 1
         wanted = False
-        for (
-            face,
-            about,
-            place,
-            path,
-            kind,
-            before,
-            after,
-            severity,
-            rule,
-            cause_before,
-            cause_after,
-            known,
-            raised,
-        ) in found:
-            key = GroupKey(face, about, place, kind, rule, cause_before, cause_after)
+        for each in found:
+            key = key_of(each)
             group = self.groups.get(key)
             if group is None:
                 if len(self.groups) >= GROUPS:
-                    key = GroupKey(face, "", "(further places)", kind, rule, "", "")
+                    key = GroupKey(each.face, "", "(further places)", each.kind, each.rule, "", "")
                     group = self.groups.get(key)
                 if group is None:
-                    group = self.groups[key] = Group(key, Severity(severity), len(self.groups))
+                    group = self.groups[key] = Group(key, Severity(each.severity), len(self.groups))
             group.times += 1
-            group.raised += raised
-            if known:
-                group.known[known] = group.known.get(known, 0) + 1
+            group.raised += each.raised
+            if each.known:
+                group.known[each.known] = group.known.get(each.known, 0) + 1
             if group.last_case != number:
                 group.cases += 1
                 group.last_case = number
                 if len(group.examples) < EXAMPLES:
-                    group.examples.append(Example(number, id, path, before, after))
+                    group.examples.append(Example(number, id, each.path, each.before, each.after))
                     wanted = wanted or group.unexpected
-            if rule:
-                self.rules[rule] = self.rules.get(rule, 0) + 1
+            if each.rule:
+                self.rules[each.rule] = self.rules.get(each.rule, 0) + 1
         return wanted and len(self.views) < VIEWS
 
     def missed(self, misses: tuple[str, ...]) -> None:
@@ -137,10 +124,14 @@ class Tally(Struct):
         )
 
 
-def flat(difference: Difference) -> list[Any]:
-    """A difference as the journal keeps it."""
-    d = difference
-    return [
-        d.face, d.about, d.place, d.path, d.kind, d.before, d.after, int(d.severity), d.rule, d.cause_before, d.cause_after,
-        d.known, d.raised,
-    ]  # fmt: skip
+def key_of(found: Found) -> GroupKey:
+    """The group that a difference belongs to."""
+    return GroupKey(
+        found.face,
+        found.about,
+        found.place,
+        found.kind,
+        found.rule,
+        found.cause_before,
+        found.cause_after,
+    )

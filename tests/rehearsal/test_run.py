@@ -11,8 +11,9 @@ from time import process_time
 import pytest
 
 from apiproxy_runtime.rehearsal.aliases import Aliases
+from apiproxy_runtime.rehearsal.difference import Difference, Severity
 from apiproxy_runtime.rehearsal.exchange import Exchange, Request, Response, UpstreamCall
-from apiproxy_runtime.rehearsal.journal import CaseLine, Journal, JournalMismatch
+from apiproxy_runtime.rehearsal.journal import CaseLine, Journal, JournalMismatch, found_of
 from apiproxy_runtime.rehearsal.judge import Judge
 from apiproxy_runtime.rehearsal.run import Rehearsal, rehearse
 from apiproxy_runtime.rehearsal.virtual import Clock, VirtualWorld
@@ -59,8 +60,9 @@ def test_a_journal_of_another_rehearsal_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_line_of_the_journal_reads_back_as_it_was(tmp_path: Path) -> None:
+    found = found_of(Difference("answer", "", "body.a[1]", "value", "1", "2", Severity.minor, raised=True))
     line = CaseLine(
-        3, "c", "s", "GET", "/x", "name", 200, 201, "different", [["answer"]], {"curl": "x"}, ("miss",)
+        3, "c", "s", "GET", "/x", "name", 200, 201, "different", [found], {"curl": "x"}, ("miss",)
     )
     with Journal(tmp_path / "j", {}) as journal:
         journal.add(line)

@@ -26,7 +26,7 @@ from apiproxy_runtime.rehearsal.report.words import (
 )
 from apiproxy_runtime.rehearsal.run import Rehearsal
 from apiproxy_runtime.rehearsal.side import Reached
-from apiproxy_runtime.rehearsal.tally import Example, Group, GroupKey
+from apiproxy_runtime.rehearsal.tally import Example, Group, GroupKey, key_of
 
 
 def write(run: Rehearsal, out: TextIO) -> None:
@@ -59,10 +59,7 @@ def _data(run: Rehearsal, numbers: dict[GroupKey, int], out: TextIO) -> None:
     out.write(f'{{"groups":{_json(names)},"cases":[')
     separator, names_of_verdicts = "", [str(name) for name in VERDICTS]
     for case in run.journal.cases() if run.journal is not None else ():
-        groups = {
-            numbers.get(GroupKey(face, about, place, kind, rule, old, new), -1)
-            for face, about, place, _, kind, _, _, _, rule, old, new, *_ in case.found
-        }
+        groups = {numbers.get(key_of(each), -1) for each in case.found}
         line = [
             case.id,
             case.method,

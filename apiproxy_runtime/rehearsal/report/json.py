@@ -39,19 +39,19 @@ def write(run: Rehearsal, out: TextIO) -> None:
             "verdict": case.verdict,
             "differences": [
                 {
-                    "face": face,
-                    "about": about,
-                    "path": path,
-                    "kind": kind,
-                    "before": before,
-                    "after": after,
-                    "severity": severity,
-                    "rule": rule,
-                    "causeBefore": old_cause,
-                    "causeAfter": new_cause,
-                    "known": known,
+                    "face": each.face,
+                    "about": each.about,
+                    "path": each.path,
+                    "kind": each.kind,
+                    "before": each.before,
+                    "after": each.after,
+                    "severity": each.severity,
+                    "rule": each.rule,
+                    "causeBefore": each.cause_before,
+                    "causeAfter": each.cause_after,
+                    "known": each.known,
                 }
-                for face, about, _, path, kind, before, after, severity, rule, old_cause, new_cause, known, _ in case.found
+                for each in case.found
             ],
         }
         if case.name:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any, TextIO
+from typing import TextIO
 from xml.sax.saxutils import escape, quoteattr
 
 from apiproxy_runtime.rehearsal.difference import KINDS
-from apiproxy_runtime.rehearsal.journal import CaseLine
+from apiproxy_runtime.rehearsal.journal import CaseLine, Found
 from apiproxy_runtime.rehearsal.report.words import cases, explained_words, reason
 from apiproxy_runtime.rehearsal.run import Rehearsal
-from apiproxy_runtime.rehearsal.tally import GroupKey
+from apiproxy_runtime.rehearsal.tally import key_of
 
 #: What XML 1.0 cannot hold.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -45,25 +45,24 @@ def _case(case: CaseLine, run: Rehearsal, out: TextIO) -> None:
     out.write(
         f"<testcase classname={_attribute(f'{case.method} {_folder(case.path)}')} name={_attribute(name)}"
     )
-    found = [each for each in case.found if not each[8]]
+    found = [each for each in case.found if not each.rule]
     if not found:
         out.write("/>\n")
         return
-    worst = max(each[7] for each in found)
+    worst = max(each.severity for each in found)
     lines = [
-        f"{face}{f' to {about}' if about else ''} {path}: {before!r} became {after!r} ({KINDS[kind]}){_why(run, each)}"
+        f"{each.face}{f' to {each.about}' if each.about else ''} {each.path}: {each.before!r} became {each.after!r} "
+        f"({KINDS[each.kind]}){_why(run, each)}"
         for each in found
-        for face, about, _, path, kind, before, after, *_ in (each,)
     ]
     severity = ("info", "minor", "major", "critical")[worst]
     out.write(f"><failure type={_attribute(severity)} message={_attribute(lines[0][:500])}>")
     out.write(f"{escape(_clean(chr(10).join(lines)))}</failure></testcase>\n")
 
 
-def _why(run: Rehearsal, found: list[Any]) -> str:
+def _why(run: Rehearsal, found: Found) -> str:
     """Why it differs, as far as anything can tell."""
-    face, about, place, _, kind, _, _, _, rule, cause_before, cause_after, *_ = found
-    group = run.tally.groups.get(GroupKey(face, about, place, kind, rule, cause_before, cause_after))
+    group = run.tally.groups.get(key_of(found))
     if group is None or not run.explains:
         return ""
     return f"; {reason(run, group) or 'not explained'}"
