@@ -18,8 +18,9 @@ from apiproxy_runtime.bundle.finding import DeployError, Finding, Findings
 from apiproxy_runtime.bundle.keyvaluemap import KeyValueMap
 from apiproxy_runtime.control.content import Content, merged, overlay
 from apiproxy_runtime.control.deployevent import DeployEvent, changes, refusals
-from apiproxy_runtime.control.documents import INHERITED_NOUNS, ORGANIZATION_NOUNS, Documents
+from apiproxy_runtime.control.documents import ORGANIZATION_NOUNS, Documents
 from apiproxy_runtime.control.files import Files
+from apiproxy_runtime.control.inherited import inherits_the_same
 from apiproxy_runtime.control.organization import Deployment, Organization
 from apiproxy_runtime.control.replica import LocalReplica, Plan, Replica, ReplicaGone
 from apiproxy_runtime.control.storage import Named, Storage
@@ -364,7 +365,7 @@ def _plan(draft: Organization, changed: set[str]) -> Plan:
 def _changed(before: Organization, after: Organization) -> set[str]:
     """The environments that would compile to something else."""
     names = {**before.environments, **after.environments}
-    if any(before.documents.nodes.get(noun) != after.documents.nodes.get(noun) for noun in INHERITED_NOUNS):
+    if not inherits_the_same(before.documents, after.documents):
         return set(names)
     return {
         name

@@ -15,7 +15,8 @@ from apiproxy_runtime.bundle.elements import suggestion
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.finding import Finding, Findings
 from apiproxy_runtime.bundle.model import Bundle
-from apiproxy_runtime.control.documents import Documents, consumers_of, environment_of, with_inherited
+from apiproxy_runtime.control.documents import Documents, consumers_of, environment_of
+from apiproxy_runtime.control.inherited import with_inherited
 from apiproxy_runtime.control.organization import EnvironmentState, Revision
 from apiproxy_runtime.gateway.gateway import Gateway, not_found
 from apiproxy_runtime.gateway.http.exchange import Exchange
