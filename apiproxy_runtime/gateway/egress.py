@@ -76,6 +76,10 @@ class Ways:
             self._known[origin] = way
         return way
 
+    def lead(self, host: str, port: int) -> str | None:
+        """The origin that takes the place of a host."""
+        return self.connect_to.get(f"{host}:{port}") or self.connect_to.get(host)
+
     def _make(self, origin: str) -> Way:
         try:
             parts = urlsplit(origin)
@@ -89,7 +93,7 @@ class Ways:
         port = port or default
         bracketed = f"[{host}]" if ":" in host else host
         header = bracketed if port == default else f"{bracketed}:{port}"
-        lead = self.connect_to.get(f"{host}:{port}") or self.connect_to.get(host)
+        lead = self.lead(host, port)
         if lead is None:
             return Way(scheme, host, port, header, host, port, scheme == "https")
         there = urlsplit(lead)
@@ -140,6 +144,10 @@ class HttpEgress:
         """Where a connection for host and port really goes (for gRPC): address, port, and whether it was led there."""
         way = self.ways.find(f"http://{host}:{port}")
         return way.address, way.address_port, (way.address, way.address_port) != (host, port)
+
+    def answers_for(self, host: str, port: int) -> bool:
+        """Whether `--connect-to` leads there."""
+        return self.ways.lead(host.lower(), port) is not None
 
     async def send(self, call: Call) -> Message:
         """The response; its status may be any. With `call.stream` its body is in `Message.stream`."""

@@ -50,6 +50,9 @@ class _NoEgress:
     def resolve(self, host: str, port: int) -> tuple[str, int, bool]:
         return host, port, False
 
+    def answers_for(self, host: str, port: int) -> bool:
+        return False
+
     def log(self, host: str, port: int, line: str) -> bool:
         return True
 

@@ -69,6 +69,7 @@ from apiproxy_runtime.policy.egress import (
     RpcTarget,
 )
 from apiproxy_runtime.policy.events import Emitter, EventKind
+from apiproxy_runtime.policy.google import GoogleApi
 from apiproxy_runtime.policy.integration import REQUEST_VARIABLE, IntegrationCaller
 from apiproxy_runtime.policy.kinds import (
     BOOLEAN,
@@ -210,6 +211,7 @@ __all__ = [
     "FaultKind",
     "Findings",
     "Getter",
+    "GoogleApi",
     "Grant",
     "HTTPTarget",
     "HTTPTargetConnection",

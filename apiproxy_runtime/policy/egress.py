@@ -74,6 +74,10 @@ class Egress(Protocol):
         """Where a connection for host and port really goes (for gRPC): address, port, and whether it is led there."""
         ...
 
+    def answers_for(self, host: str, port: int) -> bool:
+        """Whether the user has something that answers for a host of the cloud; else a policy's stand-in does."""
+        ...
+
     def log(self, host: str, port: int, line: str) -> bool:
         """Whether somebody before the network (stubs, a recorder) keeps this line for a log server; else send it."""
         ...

@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-from math import inf
 from typing import TYPE_CHECKING
 
 from apiproxy_runtime.message.context import MessageContext
 from apiproxy_runtime.message.message import Message
-from apiproxy_runtime.policy.egress import Call
-from apiproxy_runtime.policy.tokens import TokenSource
+from apiproxy_runtime.policy.google import GoogleApi
 
 if TYPE_CHECKING:
     from apiproxy_runtime.policy.site import Site
 
 HOST = "https://integrations.googleapis.com"
-SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 REQUEST_VARIABLE = "integration.request"
 _PATH = re.compile(r"/v1/projects/[^/]+/locations/[^/]+/integrations/[^/]+")
 
@@ -30,10 +27,8 @@ class IntegrationCaller:
     """Sends request objects. With `asynchronous` a run is scheduled, and the answer only names it."""
 
     def __init__(self, site: Site, *, asynchronous: bool, purpose: str) -> None:
-        self.egress = site.egress
-        self.tokens = TokenSource(site.world)
+        self.api = GoogleApi(site, purpose)
         self.asynchronous = asynchronous
-        self.purpose = purpose
 
     def url(self, request: Message) -> str:
         """Where a request object is sent. Raises ValueError when the message is none."""
@@ -43,19 +38,7 @@ class IntegrationCaller:
 
     async def send(self, ctx: MessageContext, request: Message) -> Message:
         """The answer; its status may be any. Raises ValueError and CallFailed."""
-        url = self.url(request)
-        sent = Message.request("POST")
-        sent.headers.set("Authorization", f"Bearer {self.tokens.access_token((SCOPE,))}")
-        sent.headers.set("Content-Type", "application/json")
-        sent.body = self._body(request)
-        call = Call(url, sent, self.purpose, deadline=ctx.deadline or inf)
-        observer = ctx.observer
-        if observer is None:
-            return await self.egress.send(call)
-        observer.call_begins(ctx, call)
-        response = await self.egress.send(call)
-        observer.call_ends(ctx, call, response)
-        return response
+        return await self.api.post(ctx, self.url(request), self._body(request))
 
     def _body(self, request: Message) -> bytes:
         """The body to send: only `schedule` knows a time, so `execute` goes without it."""

@@ -47,13 +47,17 @@ class BadMocks(ValueError):
 
 
 class Mock(Struct, frozen=True):
-    """`fails` names the first thing of a request that does not fit, None when all does."""
+    """`fails` names the first thing of a request that does not fit, None when all does.
+
+    answers_for  whether it names a `host[:port]`; one that fits any host names none
+    """
 
     fails: Callable[[Request], str | None]
     response: Response | None
     failure: str
     times: int
     name: str
+    answers_for: Test = lambda host: False
 
 
 def read_mocks(path: Path) -> list[Mock]:
@@ -96,7 +100,9 @@ def _mock(entry: object, folder: Path, number: int) -> Mock:
         raise ValueError(f"failure {failure!r} is none of {', '.join(sorted(FAILURES))}")
     response = None if failure else _response(entry.get("response") or {}, folder)
     name = str(entry.get("name") or f"mock {number}")
-    return Mock(_condition(wanted), response, failure, int(entry.get("times") or 0), name)
+    host = str(wanted.get("host") or "").lower()
+    names = _text_test(host) if host.strip("*") else lambda host: False
+    return Mock(_condition(wanted), response, failure, int(entry.get("times") or 0), name, names)
 
 
 def _response(given: object, folder: Path) -> Response:

@@ -242,6 +242,9 @@ class RecordedEgress:
     def resolve(self, host: str, port: int) -> tuple[str, int, bool]:
         return self.inner.resolve(host, port)
 
+    def answers_for(self, host: str, port: int) -> bool:
+        return self.inner.answers_for(host, port)
+
     def unary(self, url: str) -> UnaryCall | None:
         return self.inner.unary(url)
 

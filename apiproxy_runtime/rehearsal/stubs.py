@@ -105,6 +105,15 @@ class Stubs:
         self.effects.append(Effect("connection", f"{host}:{port}", refusal, self._step()))
         return _CLOSED
 
+    def answers_for(self, host: str, port: int) -> bool:
+        """Hosts of the cloud that `--connect-to` leads, that a mock names, or that the recorded case has called."""
+        names = (host, f"{host}:{port}")
+        return (
+            any(name in self._policy.real_hosts for name in names)
+            or any(mock.answers_for(name) for mock in self._policy.mocks for name in names)
+            or any(call.request.host.lower() in names for call in self._recorded)
+        )
+
     def way_of(self, url: str) -> Way:
         return self._inner.way_of(url)
 

@@ -14,7 +14,6 @@ that are not listed. `error` makes every call fail: `AuthenticationFailure`, `Se
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -22,14 +21,13 @@ from msgspec import Struct
 
 from apiproxy_runtime.policy.api import (
     BoundedRegex,
-    Call,
     CallFailed,
+    GoogleApi,
     JavaRegexError,
-    Message,
+    MessageContext,
     Node,
     RegexTimeout,
     Site,
-    TokenSource,
     compile_bounded,
 )
 
@@ -72,24 +70,19 @@ class RemoteModelArmor:
     """Model Armor's REST API, at the addresses that --connect-to names."""
 
     def __init__(self, site: Site) -> None:
-        self._egress = site.egress
-        self._tokens = TokenSource(site.world)
+        self._api = GoogleApi(site)
 
     def judges(self, template: str) -> bool:
         """Whether the calls for a template lead to a server."""
-        host = _host(template)
-        return bool(host and self._egress.resolve(host, 443)[2])
+        return self._api.answers(_address(template))
 
-    async def judge(self, template: str, method: str, question: dict[str, Any]) -> Verdict:
+    async def judge(
+        self, ctx: MessageContext, template: str, method: str, question: dict[str, Any]
+    ) -> Verdict:
         """The verdict on a text. Raises ModelArmorFailed."""
-        request = Message.request("POST")
-        request.headers.set("Content-Type", "application/json")
-        request.headers.set("Authorization", f"Bearer {self._tokens.access_token(())}")
-        request.content = json.dumps(question)
+        url = f"{_address(template)}/v1/{template}:{method}"
         try:
-            response = await self._egress.send(
-                Call(f"https://{_host(template)}/v1/{template}:{method}", request)
-            )
+            response = await self._api.post(ctx, url, question)
         except CallFailed as error:
             raise ModelArmorFailed("ServiceUnavailable") from error
         if response.status >= 400:
@@ -100,9 +93,9 @@ class RemoteModelArmor:
             raise ModelArmorFailed("SanitizationResponseParsingFailed") from error
 
 
-def _host(template: str) -> str:
+def _address(template: str) -> str:
     location = _LOCATION.match(template)
-    return f"modelarmor.{location[1]}.rep.googleapis.com" if location is not None else ""
+    return f"https://modelarmor.{location[1]}.rep.googleapis.com" if location is not None else ""
 
 
 def _verdict(result: dict[str, Any]) -> Verdict:

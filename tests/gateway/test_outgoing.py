@@ -42,6 +42,9 @@ class Gate:
     def resolve(self, host: str, port: int) -> tuple[str, int, bool]:
         return self.inner.resolve(host, port)
 
+    def answers_for(self, host: str, port: int) -> bool:
+        return self.inner.answers_for(host, port)
+
     def way_of(self, url: str) -> Way:
         return self.inner.way_of(url)
 

@@ -126,6 +126,9 @@ class Answers:
     )
     calls: list[Call] = field(default_factory=list)
 
+    def answers_for(self, host: str, port: int) -> bool:
+        return False
+
     async def send(self, call: Call) -> Message:
         self.calls.append(call)
         answer = self.answer(call) if callable(self.answer) else self.answer

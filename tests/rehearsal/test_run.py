@@ -259,3 +259,32 @@ async def test_requests_of_other_protocol_versions_arrive_as_http_1_1(tmp_path: 
         told.append(outcome.response.header("X-Version"))
     await before.close()
     assert told == ["1.1", "1.1", "1.0", "1.1"]
+
+
+async def test_services_of_the_cloud_answer_as_recorded_and_else_their_stand_ins_do(tmp_path: Path) -> None:
+    publishing = {
+        "proxies/default.xml": proxy(request=steps("PM"), response=steps("AM")),
+        "targets/default.xml": target(),
+        "policies/PM.xml": '<PublishMessage name="PM"><Source>tea</Source>'
+        "<CloudPubSub><Topic>projects/p/topics/t</Topic></CloudPubSub></PublishMessage>",
+        "policies/AM.xml": show("AM", X_Id="{publishmessage.message.id}"),
+    }
+    asked = Request("POST", "https://pubsub.googleapis.com/v1/projects/p/topics/t:publish", JSON)
+    answers = (None, Response(200, JSON, b'{"messageIds":["77"]}'), Response(403))
+    cases = [
+        Exchange(
+            str(number),
+            Request("GET", "/t", (("Host", "x.test"),)),
+            calls=() if answer is None else (UpstreamCall("callout", asked, answer),),
+            at=START + number,
+        )
+        for number, answer in enumerate(answers)
+    ]
+    run = await rehearsed(
+        tmp_path, publishing, before={**publishing, "policies/AM.xml": show("AM", X_Id="0")}, cases=cases
+    )
+    assert run.journal is not None
+    lines = list(run.journal.cases())
+    assert [(line.before, line.after) for line in lines] == [(200, 200), (200, 200), (500, 500)]
+    ids = [found.after for line in lines for found in line.found if "x-id" in found.place.lower()]
+    assert (len(ids), len(ids[0]), ids[1]) == (2, 16, "77")

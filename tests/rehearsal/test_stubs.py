@@ -206,3 +206,31 @@ def test_a_mocks_file_that_cannot_be_used_is_refused(text: str, told: str, tmp_p
     with pytest.raises(BadMocks) as error:
         read_mocks(file)
     assert told in str(error.value)
+
+
+async def test_hosts_of_the_cloud_are_called_where_somebody_names_them(tmp_path: Path) -> None:
+    """Else the policy's own stand-in answers: a mock that fits any host is none of the cloud."""
+    file = tmp_path / "mocks.yaml"
+    file.write_text(
+        "- {request: {path: /x}, response: {}}\n- {request: {host: '*'}, response: {}}\n"
+        "- {request: {host: 'eu-*.test'}, response: {}}\n- {request: {host: 'port.test:8443'}, response: {}}"
+    )
+    made = await stubs(
+        answer("told", "https://recorded.test/x"),
+        answer("nobody's", "/x"),
+        mocks=read_mocks(file),
+        real_hosts=frozenset(["led.test", "door.test:8443"]),
+    )
+    asked = {
+        ("recorded.test", 443): True,
+        ("eu-1.test", 443): True,
+        ("port.test", 8443): True,
+        ("port.test", 443): False,
+        ("led.test", 443): True,
+        ("door.test", 8443): True,
+        ("door.test", 443): False,
+        ("pubsub.googleapis.com", 443): False,
+    }
+    assert {server: made.answers_for(*server) for server in asked} == asked
+    made.begin(())
+    assert not made.answers_for("recorded.test", 443)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
+from collections.abc import Coroutine
+from typing import Any
 
 from apiproxy_runtime.policy.api import (
     BOOLEAN,
     PAYLOAD,
-    Call,
     CallFailed,
     Element,
     Fault,
+    GoogleApi,
     Message,
     MessageContext,
     Policy,
     Render,
     Site,
     StepFunction,
-    TokenSource,
     attribute,
     child,
     fault_table,
@@ -94,10 +94,9 @@ class PublishMessage(Policy):
             (item.name, render(item.node.text.strip()))
             for item in (self.attributes.items if self.attributes else ())
         ]
-        egress, records, tokens = site.egress, site.services.records, TokenSource(site.world)
+        records, api = site.services.records, GoogleApi(site)
         emulator = os.environ.get("PUBSUB_EMULATOR_HOST", "")
-        led = egress.resolve("pubsub.googleapis.com", 443)[2]
-        base = f"http://{emulator}" if emulator else "https://pubsub.googleapis.com" if led else ""
+        base = f"http://{emulator}" if emulator else "https://pubsub.googleapis.com"
 
         def collect(ctx: MessageContext) -> tuple[str, str, dict[str, str]]:
             if get is None:
@@ -119,13 +118,10 @@ class PublishMessage(Policy):
 
         async def publish(ctx: MessageContext) -> None:
             where, data, extra = collect(ctx)
-            request = Message.request("POST")
-            request.headers.set("Content-Type", "application/json")
-            request.headers.set("Authorization", f"Bearer {tokens.access_token(())}")
             encoded = base64.b64encode(data.encode()).decode()
-            request.content = json.dumps({"messages": [{"data": encoded, "attributes": extra}]})
+            messages = [{"data": encoded, "attributes": extra}]
             try:
-                response = await egress.send(Call(f"{base}/v1/{where}:publish", request))
+                response = await api.post(ctx, f"{base}/v1/{where}:publish", {"messages": messages})
                 if response.status >= 400:
                     raise self.fault("ExecutionFailed", reason=f"status {response.status}")
                 ctx.variables["publishmessage.message.id"] = response.json()["messageIds"][0]
@@ -134,7 +130,13 @@ class PublishMessage(Policy):
             except (ValueError, KeyError, IndexError, TypeError) as error:
                 raise self.fault("ExecutionFailed", reason="the answer names no message") from error
 
-        return publish if base else publish_locally
+        def publish_message(ctx: MessageContext) -> Coroutine[Any, Any, None] | None:
+            if emulator or api.answers(base):
+                return publish(ctx)
+            publish_locally(ctx)
+            return None
+
+        return publish_message
 
     def _unresolved(self, name: str) -> Fault:
         return self.fault("UnresolvedVariable", variable=name)

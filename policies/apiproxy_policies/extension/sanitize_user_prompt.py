@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from apiproxy_policies.model_armor import ERRORS, ModelArmor, ModelArmorFailed, RemoteModelArmor, Verdict
@@ -123,31 +123,28 @@ def judging(
     """
     prefix = f"{policy.prefix}.{policy.name}"
 
-    def sanitize(ctx: MessageContext) -> None:
+    remote = RemoteModelArmor(site)
+
+    def sanitize(ctx: MessageContext) -> Coroutine[Any, Any, None] | None:
         name = template(ctx)
+        if remote.judges(name):
+            return ask(ctx, name)
         error = armor.error(name)
         if error:
             raise policy.fault(error if error in ERRORS else "InternalError")
         settle(ctx, armor.judge(name, "\n".join(text(ctx) for text in texts)))
+        return None
 
     def settle(ctx: MessageContext, verdict: Verdict) -> None:
         ctx.variables.update(verdict.variables(prefix))
         if verdict.found:
             raise policy.fault("FilterMatched")
 
-    if not any(host.startswith("modelarmor.") for host in site.services.connect_to):
-        return sanitize
-    remote = RemoteModelArmor(site)
-
-    async def ask(ctx: MessageContext) -> None:
-        name = template(ctx)
-        if not remote.judges(name):
-            sanitize(ctx)
-            return
+    async def ask(ctx: MessageContext, name: str) -> None:
         try:
-            verdict = await remote.judge(name, method, question([text(ctx) for text in texts]))
+            verdict = await remote.judge(ctx, name, method, question([text(ctx) for text in texts]))
         except ModelArmorFailed as failure:
             raise policy.fault(str(failure)) from failure
         settle(ctx, verdict)
 
-    return ask
+    return sanitize

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable
+from math import isfinite
 
-from apiproxy_policies.traffic.semantic_index import Index, StandIn, pack
+from apiproxy_policies.traffic.semantic_index import (
+    DEFAULT_MEASURE,
+    MEASURES,
+    Embedding,
+    Index,
+    StandIn,
+    embedding_of,
+    pack,
+    vector_of,
+)
+from apiproxy_policies.traffic.vertex_ai import VertexAI, VertexFailed
 from apiproxy_runtime.policy.api import (
     BOOLEAN,
     CachedResponse,
@@ -13,12 +25,15 @@ from apiproxy_runtime.policy.api import (
     Message,
     MessageContext,
     Policy,
+    Render,
     Respond,
     Site,
     StepFunction,
     child,
     fault_table,
     nested,
+    one_of,
+    settled,
     then,
 )
 
@@ -30,7 +45,7 @@ INDEX, EMBEDDING = "semanticcache.index", "semanticcache.embedding"
 
 
 class EmbeddingsVertexAI(Element):
-    url: str | None = child("URL", doc="predict method of an embedding model; not called")
+    url: str | None = child("URL", doc="predict method of an embedding model; template")
 
 
 class Embeddings(Element):
@@ -38,14 +53,18 @@ class Embeddings(Element):
 
 
 class PrivateServiceConnect(Element):
-    endpoint: str | None = child("GrpcEndpoint", doc="private address of the index; not called")
+    endpoint: str | None = child("GrpcEndpoint", doc="private address of the index; never called")
 
 
 class SearchVertexAI(Element):
-    url: str | None = child("URL", doc="findNeighbors method of an index endpoint; not called")
+    url: str | None = child("URL", doc="findNeighbors method of an index endpoint; template")
     index: str | None = child("DeployedIndexID", doc="name of the deployed index")
-    threshold: str | None = child("Threshold", doc="similarity that is enough for a hit, such as 0.95")
-    measure: str | None = child("DistanceMeasureType", doc="how Vertex AI compares; here it is the cosine")
+    threshold: str | None = child(
+        "Threshold", doc="distance that is enough for a hit: at least, of a dot product; else at most; 0.9"
+    )
+    measure: str = child(
+        "DistanceMeasureType", one_of(*MEASURES), default=DEFAULT_MEASURE, doc="what the index measures"
+    )
     private: PrivateServiceConnect | None = nested("PrivateServiceConnect", PrivateServiceConnect)
 
 
@@ -57,10 +76,12 @@ class SemanticCacheLookup(Policy):
     """Answer a prompt from the cache when a similar one has been answered before, without calling the model.
 
     Attach it to a request flow, and SemanticCachePopulate to a response flow of the same proxy. The prompt alone is the key:
-    model, headers and whoever asks do not count. On a hit the response flows run from their beginning.
+    model, headers and whoever asks do not count. On a hit the answer carries `Cached-Content: true`, and the response flows
+    run from their beginning.
 
     Locally a stand-in takes the place of Vertex AI: embeddings are computed from words and letters, and the index is in the
-    store (see the `semantic_index` module, which tells how standins.json configures it). URLs are not called.
+    store (see the `semantic_index` module, which tells how standins.json configures it). With `--connect-to HOST=URL` for
+    the host of a URL, that server is called; what was answered to a datapoint stays in the store.
     """
 
     tag = "SemanticCacheLookup"
@@ -74,19 +95,19 @@ class SemanticCacheLookup(Policy):
             "EmbeddingsAPIFailed",
             500,
             "Embeddings API call failed in policy {policy}",
-            "standins.json asks for it",
+            "Vertex AI gives no embedding, or standins.json asks for it",
         ),
         (
             "VectorSearchAPIFailed",
             500,
             "Vector search API call failed in policy {policy}",
-            "standins.json asks for it",
+            "Vertex AI cannot search, or standins.json asks for it",
         ),
         (
             "AuthenticationFailure",
             500,
             "Authentication failure in policy {policy}",
-            "standins.json asks for it",
+            "Vertex AI answers 401 or 403, or standins.json asks for it",
         ),
         (
             "FailedToExtractUserPrompt",
@@ -96,8 +117,16 @@ class SemanticCacheLookup(Policy):
         ),
     )
     variables = {
-        "semanticcachelookup.{policy}.cachehit": "whether the response is from the cache",
-        "semanticcachelookup.{policy}.similarity": "how similar the nearest prompt is, 0 to 1",
+        "SemanticCacheLookup.{policy}.cache_hit": "whether the response is from the cache",
+        "SemanticCacheLookup.{policy}.is_nearest_neighbor_hit": "whether a prompt is near enough",
+        "SemanticCacheLookup.{policy}.nearest_neighbor_distance": "distance of the nearest prompt; 0 without one",
+        "SemanticCacheLookup.{policy}.user_prompt": "the prompt",
+        "SemanticCacheLookup.{policy}.cached_llm_response": "content of the response from the cache",
+        "SemanticCacheLookup.{policy}.dense_embeddings": "embedding that Vertex AI gave, as JSON",
+        "SemanticCacheLookup.{policy}.embeddings_request": "what Vertex AI was sent for it",
+        "SemanticCacheLookup.{policy}.embeddings_response": "what Vertex AI answered",
+        "SemanticCacheLookup.{policy}.nearest_neighbor_request": "what the index endpoint was sent",
+        "SemanticCacheLookup.{policy}.nearest_neighbor_response": "what the index endpoint answered",
         "semanticcachelookup.{policy}.failed": "true when the policy failed",
     }
     example = """
@@ -129,54 +158,103 @@ class SemanticCacheLookup(Policy):
             ignore_unresolved=self.ignore_unresolved,
             unresolved=lambda name: self.fault("FailedToExtractUserPrompt"),
         )
-        stand_in, threshold, store = StandIn(site, self.name), self._threshold(site), site.store
         vertex = self.search.vertex if self.search is not None else None
-        index_name = (vertex.index if vertex is not None else None) or "_default"
+        source = self.embeddings.vertex if self.embeddings is not None else None
+        embeddings_url = self._url(site, source.url if source is not None else None)
+        search_url = self._url(site, vertex.url if vertex is not None else None)
+        measure = MEASURES[vertex.measure if vertex is not None else DEFAULT_MEASURE]
+        stand_in, threshold, store = StandIn(site, self.name), self._threshold(site), site.store
+        deployed = (vertex.index if vertex is not None else None) or "_default"
         start = f"{site.deployment.organization}/{site.deployment.environment}/"
-        hit, likeness = (f"semanticcachelookup.{self.name}.{each}" for each in ("cachehit", "similarity"))
+        told = f"SemanticCacheLookup.{self.name}"
+        api = VertexAI(site, told)
+        hit, near, asked = (
+            f"{told}.{each}" for each in ("cache_hit", "is_nearest_neighbor_hit", "user_prompt")
+        )
+        far, content = f"{told}.nearest_neighbor_distance", f"{told}.cached_llm_response"
         error = stand_in.error if stand_in.error in self.faults else ""
 
         def semantic_cache_lookup(ctx: MessageContext) -> Awaitable[object] | None:
             prompt = prompt_of(ctx)
             if not prompt:
                 raise self.fault("FailedToExtractUserPrompt")
+            ctx.variables[asked] = prompt
             if error:
                 raise self.fault(error)
+            name = f"{start}{ctx.deployment.proxy}/{deployed}"
+            to_embed, to_search = embeddings_url(ctx), search_url(ctx)
+            if api.answers(to_embed) or api.answers(to_search):
+                return ask(ctx, name, prompt, to_embed, to_search)
             embedding = stand_in.embed(prompt)
-            name = f"{start}{ctx.deployment.proxy}/{index_name}"
 
-            def found(nearest: tuple[float, CachedResponse | None]) -> None:
-                similar, cached = nearest
-                if cached is None or similar < threshold:
-                    ctx.variables.update(
-                        {hit: False, likeness: similar, INDEX: name, EMBEDDING: pack(embedding)}
-                    )
-                    return
-                ctx.variables.update({hit: True, likeness: similar, INDEX: None, EMBEDDING: None})
-                response = Message(False, Headers(cached.headers), cached.body)
-                response.status, response.reason = cached.status, cached.reason or None
-                raise Respond(response)
+            def found(nearest: tuple[float | None, CachedResponse | None]) -> None:
+                settle(ctx, name, embedding, *nearest)
 
-            return then(Index(store, name).nearest(embedding), found)
+            return then(Index(store, name).nearest(embedding, measure), found)
+
+        async def ask(ctx: MessageContext, name: str, prompt: str, to_embed: str, to_search: str) -> None:
+            """With at least one of the two servers; the stand-in does the other's work."""
+            index, fault = Index(store, name), "EmbeddingsAPIFailed"
+            distance: float | None = None
+            cached: CachedResponse | None = None
+            try:
+                if api.answers(to_embed):
+                    vector = await api.embed(ctx, to_embed, prompt)
+                    ctx.variables[f"{told}.dense_embeddings"] = json.dumps(vector)
+                    embedding = embedding_of(vector)
+                else:
+                    embedding = stand_in.embed(prompt)
+                fault = "VectorSearchAPIFailed"
+                if api.answers(to_search):
+                    neighbor = await api.nearest(ctx, to_search, deployed, vector_of(embedding))
+                    if neighbor is not None:
+                        distance, cached = neighbor[1], await index.response(neighbor[0])
+                else:
+                    distance, cached = await settled(index.nearest(embedding, measure))
+            except VertexFailed as failed:
+                raise self.fault("AuthenticationFailure" if failed.refused else fault) from failed
+            settle(ctx, name, embedding, distance, cached)
+
+        def settle(
+            ctx: MessageContext,
+            name: str,
+            embedding: Embedding,
+            distance: float | None,
+            cached: CachedResponse | None,
+        ) -> None:
+            enough = distance is not None and measure.enough(distance, threshold)
+            ctx.variables.update({near: enough, far: distance or 0.0})
+            if cached is None or not enough:
+                ctx.variables.update({hit: False, INDEX: name, EMBEDDING: pack(embedding)})
+                return
+            response = Message(False, Headers(cached.headers), cached.body)
+            response.status, response.reason = cached.status, cached.reason or None
+            response.headers.set("Cached-Content", "true")
+            ctx.variables.update({hit: True, content: response.content, INDEX: None, EMBEDDING: None})
+            raise Respond(response)
 
         return semantic_cache_lookup
 
+    def _url(self, site: Site, written: str | None) -> Render:
+        """A URL; variables that do not resolve leave one that nobody answers."""
+        return site.template((written or "").strip(), self.node)
+
     def _threshold(self, site: Site) -> float:
-        """The similarity that is enough. Samples carry a placeholder until they are deployed: that is no error."""
+        """The distance that is enough. Samples carry a placeholder until they are deployed: that is no error."""
         vertex = self.search.vertex if self.search is not None else None
         written = vertex.threshold if vertex is not None else None
         if vertex is None or not written:
             return THRESHOLD
         try:
             threshold = float(written)
+            if isfinite(threshold):
+                return threshold
         except ValueError:
-            threshold = -1.0
-        if 0 <= threshold <= 1:
-            return threshold
+            pass
         site.warning(
             vertex.node,
             "InvalidThreshold",
-            f'<Threshold> must be a number from 0 to 1, not "{written}"; {THRESHOLD} is taken',
+            f'<Threshold> must be a number, not "{written}"; {THRESHOLD} is taken',
             "Write a number such as 0.95.",
         )
         return THRESHOLD

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from apiproxy_policies.traffic.semantic_cache_lookup import EMBEDDING, INDEX
-from apiproxy_policies.traffic.semantic_index import Index, StandIn, unpack
+from apiproxy_policies.traffic.semantic_index import Index, StandIn, unpack, vector_of
+from apiproxy_policies.traffic.vertex_ai import VertexAI, VertexFailed
 from apiproxy_runtime.policy.api import (
     BOOLEAN,
     CachedResponse,
@@ -17,14 +18,17 @@ from apiproxy_runtime.policy.api import (
     child,
     fault_table,
     nested,
+    settled,
     then,
 )
 
-TTL = 3600
+TTL = 60
+#: Bytes of the largest response that the cache takes (tutorial on semantic caching, Limitations).
+LARGEST = 256 * 1024
 
 
 class UpsertVertexAI(Element):
-    url: str | None = child("URL", doc="upsertDatapoints method of an index; not called")
+    url: str | None = child("URL", doc="upsertDatapoints method of an index; template")
 
 
 class UpsertSearch(Element):
@@ -35,9 +39,10 @@ class SemanticCachePopulate(Policy):
     """Keep a response for prompts that are similar to the one it answers.
 
     The SemanticCacheLookup policy that missed in the same call has left the embedding and the index. Without one, after a
-    hit, and for responses that are no success (2xx) or are streamed, nothing is kept.
+    hit, and for responses that are no success (2xx), are streamed or larger than 256 KB, nothing is kept.
 
-    Locally the index is in the store, as for SemanticCacheLookup; the URL is not called.
+    Locally the index is in the store, as for SemanticCacheLookup. With `--connect-to HOST=URL` for the host of the URL, that
+    server gets the datapoint, too.
     """
 
     tag = "SemanticCachePopulate"
@@ -53,7 +58,7 @@ class SemanticCachePopulate(Policy):
             "VectorSearchUpsertAPIFailed",
             500,
             "Vector search upsert API call failed in policy {policy}",
-            "standins.json asks for it",
+            "Vertex AI does not take the datapoint, or standins.json asks for it",
         ),
         (
             "CachePutError",
@@ -62,7 +67,11 @@ class SemanticCachePopulate(Policy):
             "standins.json asks for it",
         ),
     )
-    variables = {"semanticcachepopulate.{policy}.failed": "true when the response could not be kept"}
+    variables = {
+        "SemanticCachePopulate.{policy}.upsert_index_request": "what Vertex AI was sent",
+        "SemanticCachePopulate.{policy}.upsert_index_response": "what Vertex AI answered",
+        "semanticcachepopulate.{policy}.failed": "true when the response could not be kept",
+    }
     example = """
 <SemanticCachePopulate name="SCP-Populate">
   <SimilaritySearch><VertexAI><URL>https://…:upsertDatapoints</URL></VertexAI></SimilaritySearch>
@@ -70,13 +79,16 @@ class SemanticCachePopulate(Policy):
 </SemanticCachePopulate>"""
 
     search: UpsertSearch | None = nested("SimilaritySearch", UpsertSearch, doc="where the embedding goes")
-    ttl: str | None = child("TTLInSeconds", doc="for how long; 3600")
+    ttl: str | None = child("TTLInSeconds", doc="for how long; 60")
     ignore_unresolved: bool = child(
         "IgnoreUnresolvedVariables", BOOLEAN, default=False, doc="no effect: the policy resolves nothing"
     )
 
     def compile(self, site: Site) -> StepFunction:
         stand_in, ttl, store, world = StandIn(site, self.name), self._ttl(site), site.store, site.world
+        vertex = self.search.vertex if self.search is not None else None
+        url_of = site.template(((vertex.url if vertex is not None else None) or "").strip(), self.node)
+        api = VertexAI(site, f"SemanticCachePopulate.{self.name}")
         error = stand_in.error if stand_in.error in self.faults else ""
 
         def semantic_cache_populate(ctx: MessageContext) -> Awaitable[object] | None:
@@ -86,13 +98,27 @@ class SemanticCachePopulate(Policy):
                 return None
             if ctx.fault is not None or response.stream is not None or not 200 <= response.status <= 299:
                 return None
+            if len(response.body) > LARGEST:
+                return None
             if error:
                 raise self.fault(error)
             cached = CachedResponse(
                 response.status, response.reason or "", tuple(response.headers), response.body, world.now()
             )
-            answer = Index(store, name).add(world.uuid(), unpack(embedding), cached, ttl)
-            return then(answer, lambda done: None)
+            key, url = world.uuid(), url_of(ctx)
+            if api.answers(url):
+                return upsert(ctx, url, name, key, embedding, cached)
+            return then(Index(store, name).add(key, unpack(embedding), cached, ttl), lambda done: None)
+
+        async def upsert(
+            ctx: MessageContext, url: str, name: str, key: str, packed: str, cached: CachedResponse
+        ) -> None:
+            embedding = unpack(packed)
+            try:
+                await api.upsert(ctx, url, key, vector_of(embedding), ttl)
+            except VertexFailed as failed:
+                raise self.fault("VectorSearchUpsertAPIFailed") from failed
+            await settled(Index(store, name).add(key, embedding, cached, ttl))
 
         return semantic_cache_populate
 

@@ -1,6 +1,6 @@
-"""A local stand-in for Vertex AI: embeddings of prompts, and an index of them in the store.
+"""The answers of the semantic cache in the store, and a local stand-in for Vertex AI: embeddings of prompts, and an index.
 
-No network and no model are needed. A prompt's embedding counts its words and the groups of three letters in them,
+The stand-in needs neither network nor model. A prompt's embedding counts its words and the groups of three letters in them,
 hashed to numbers, so that it is the same in every process; prompts are as similar as the cosine of their embeddings:
 1 for the same words in any order, case and punctuation, near 0 for prompts that share none. It knows no meaning. Where a
 test needs that two differently worded prompts count as one, the environment's standins.json says so:
@@ -19,13 +19,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from math import log, sqrt
 from typing import Any
 from zlib import crc32
 
+from msgspec import Struct
+
 from apiproxy_runtime.policy.api import Answer, CachedResponse, Site, Store, settled
 
 Embedding = dict[int, float]
+
+#: Numbers of a local embedding as Vertex AI takes it.
+DIMENSIONS = 768
 
 #: How many entries a search reads at a time.
 PAGE = 256
@@ -46,10 +52,55 @@ def embed(prompt: str) -> Embedding:
 
 
 def similarity(one: Embedding, other: Embedding) -> float:
-    """The cosine of two embeddings, 0 to 1."""
+    """The dot product of two embeddings, at most 1; of local ones, which have unit length, the cosine, 0 to 1."""
     if len(one) > len(other):
         one, other = other, one
     return min(sum(weight * other.get(feature, 0.0) for feature, weight in one.items()), 1.0)
+
+
+class Measure(Struct, frozen=True):
+    """How near two embeddings are: their distance, and whether one is near enough for a threshold."""
+
+    distance: Callable[[Embedding, Embedding], float]
+    enough: Callable[[float, float], bool]
+    nearer: Callable[[float, float], bool]
+
+
+def _squared(one: Embedding, other: Embedding) -> float:
+    return sum((one.get(key, 0.0) - other.get(key, 0.0)) ** 2 for key in one.keys() | other.keys())
+
+
+def _manhattan(one: Embedding, other: Embedding) -> float:
+    return sum(abs(one.get(key, 0.0) - other.get(key, 0.0)) for key in one.keys() | other.keys())
+
+
+def _cosine(one: Embedding, other: Embedding) -> float:
+    return 1 - similarity(one, other)
+
+
+DEFAULT_MEASURE = "DOT_PRODUCT_DISTANCE"
+#: By DistanceMeasureType. A dot product is the greater the nearer, all others are the smaller.
+MEASURES = {
+    DEFAULT_MEASURE: Measure(similarity, float.__ge__, float.__gt__),
+    "COSINE_DISTANCE": Measure(_cosine, float.__le__, float.__lt__),
+    "SQUARED_L2_DISTANCE": Measure(_squared, float.__le__, float.__lt__),
+    "L1_DISTANCE": Measure(_manhattan, float.__le__, float.__lt__),
+}
+
+
+def embedding_of(vector: list[float]) -> Embedding:
+    """An embedding that Vertex AI gave."""
+    return dict(enumerate(vector))
+
+
+def vector_of(embedding: Embedding) -> list[float]:
+    """The embedding as Vertex AI takes it; a local one is folded to DIMENSIONS numbers."""
+    if embedding and max(embedding) < len(embedding):
+        return [embedding[feature] for feature in range(len(embedding))]
+    vector = [0.0] * DIMENSIONS
+    for feature, weight in embedding.items():
+        vector[feature % DIMENSIONS] += weight
+    return vector
 
 
 def pack(embedding: Embedding) -> str:
@@ -88,23 +139,31 @@ class Index:
         self._embeddings = f"semantic/{name}/embeddings"
         self._responses = f"semantic/{name}/responses"
 
-    def nearest(self, embedding: Embedding) -> Answer[tuple[float, CachedResponse | None]]:
-        """The most similar entry: its similarity, and its response; 0 and None in an empty index."""
-        return self._store.finish(self._nearest(embedding))
+    def nearest(
+        self, embedding: Embedding, measure: Measure
+    ) -> Answer[tuple[float | None, CachedResponse | None]]:
+        """The nearest entry: its distance, and its response; None and None in an empty index."""
+        return self._store.finish(self._nearest(embedding, measure))
 
-    async def _nearest(self, embedding: Embedding) -> tuple[float, CachedResponse | None]:
-        best, found, after = 0.0, "", ""
+    async def _nearest(
+        self, embedding: Embedding, measure: Measure
+    ) -> tuple[float | None, CachedResponse | None]:
+        best: float | None = None
+        found, after = "", ""
         while True:
             page = await settled(self._store.entries(self._embeddings, after=after, limit=PAGE))
             for key, text in page:
-                likeness = similarity(embedding, unpack(text))
-                if likeness > best:
-                    best, found = likeness, key
+                distance = measure.distance(embedding, unpack(text))
+                if best is None or measure.nearer(distance, best):
+                    best, found = distance, key
             if len(page) < PAGE:
                 break
             after = page[-1][0]
-        stored = await settled(self._store.get(self._responses, found)) if found else None
-        return best, CachedResponse.unpack(stored)
+        return best, await self.response(found) if found else None
+
+    async def response(self, key: str) -> CachedResponse | None:
+        """The response of an entry, while it lives."""
+        return CachedResponse.unpack(await settled(self._store.get(self._responses, key)))
 
     def add(self, key: str, embedding: Embedding, response: CachedResponse, ttl: float) -> Answer[None]:
         """Add an entry that lives for so many seconds."""
