@@ -2,70 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
-from msgspec import Struct, field
 from msgspec.structs import replace
 
 from apiproxy_runtime.bundle.model import PolicySource
 from apiproxy_runtime.expression.condition.nodes import Comparison, Literal, Operator, Variable
+from apiproxy_runtime.kong.convert.assembly import GLOBAL_ONLY, Assembly, Instance, todo
 from apiproxy_runtime.kong.convert.cel import cel
 from apiproxy_runtime.kong.convert.cells import Cell, decide
-from apiproxy_runtime.kong.convert.consumers import at, tag
+from apiproxy_runtime.kong.convert.consumers import at
 from apiproxy_runtime.kong.convert.emit import emit
 from apiproxy_runtime.kong.convert.flows import Conditional, Placed
-from apiproxy_runtime.kong.convert.gates import Gate, gate_of, refusal
+from apiproxy_runtime.kong.convert.gates import gate_of
 from apiproxy_runtime.kong.convert.merge import merge
 from apiproxy_runtime.kong.convert.outcome import Attachment, Config, Outcome, Plugin, Row
 from apiproxy_runtime.kong.convert.registry import canonical, outcome_of
 from apiproxy_runtime.kong.convert.routes import Endpoint
 from apiproxy_runtime.kong.plugin import plugin_named
-
-#: Their schemas allow no route, service or consumer: an instance is for every request of the node.
-GLOBAL_ONLY = frozenset(("service-callout", "external-callout"))
-
-
-class Instance(Struct):
-    """A plugin on a route, and the policies it stands for."""
-
-    plugin: Plugin
-    policies: list[str]
-    notes: list[str] = field(default_factory=list)
-
-    def fields(self, proxy: str) -> Config:
-        tags = [f"apigee-proxy:{tag(proxy)}", *(f"apigee-policy:{tag(name)}" for name in self.policies)]
-        fields: Config = {"name": self.plugin.name}
-        if not self.plugin.enabled:
-            fields["enabled"] = False
-        return {**fields, "config": self.plugin.config, "tags": tags}
-
-    @property
-    def key(self) -> str:
-        return json.dumps([self.plugin.name, self.plugin.config, self.policies, self.notes], sort_keys=True)
-
-
-class Assembly(Struct):
-    """What stands on one route.
-
-    todos       comments that belong to no plugin
-    ended       whether a policy answers before the target is called
-    worded      whether a policy writes the whole answer, or its body
-    fixed_path  whether the path behind the base path is left out (target.copy.pathsuffix)
-    incomplete  whether anything that Apigee does for a request or its answer is lost
-    gates       the steps that keep callers out and became no plugin
-    calls       the steps that keep callers out by the plugin of that name
-    """
-
-    cell: Cell | None = None
-    instances: dict[str, Instance] = field(default_factory=dict)
-    todos: list[str] = field(default_factory=list)
-    ended: bool = False
-    worded: bool = False
-    fixed_path: bool = False
-    incomplete: bool = False
-    gates: list[Gate] = field(default_factory=list)
-    calls: dict[str, Gate] = field(default_factory=dict)
 
 
 def assemble(endpoint: Endpoint, cell: Cell, fixed: Mapping[str, str]) -> Assembly:
@@ -126,18 +80,14 @@ def _step(
 ) -> None:
     policy = step.policy
     if policy is None:
-        text = f"the policy {step.step.policy} is not in the bundle"
-        assembly.todos.append(_todo(step.step.node.file, step.step.node.line, text))
-        endpoint.note(
-            Row("step", step.step.policy, "", step.step.node, "manual", text, proxy=endpoint.bundle.name)
-        )
+        _missing(step, endpoint, assembly)
         return
     answers = rule_is_null(assembly.cell)
     site = Attachment(
         policy, step.bundle, endpoint.bundle, step.phase, endpoint.landscape, variables, answers
     )
     outcome = outcome_of(site)
-    lost, kong = [*outcome.lost], []
+    lost = [*outcome.lost]
     if not policy.enabled:
         unknown = []
     if len(unknown) == 1:
@@ -149,47 +99,93 @@ def _step(
         lost.insert(0, _conditional(unknown, outcome, endpoint, keep))
     if not unknown:
         variables.update(outcome.variables)
-    told = lost if keep else lost[:1]
-    notes = [_todo(policy.file, policy.node.line, f"{policy.name}: {text}") for text in told]
-    differs = [
-        f"NOTE {policy.file}:{policy.node.line}: {policy.name}: {text}" for text in outcome.differences
-    ]
-    placed_any = False
+    told = [(text, "") for text in (lost if keep else lost[:1])]
+    placed: list[Instance] = []
     for plugin in outcome.plugins if keep else ():
-        if plugin.enterprise and endpoint.landscape.edition == "oss":
-            written = emit({"name": plugin.name, "config": plugin.config}).rstrip()
-            what = (
-                f"{plugin.name} is a plugin of Kong Enterprise (--edition enterprise writes it):\n{written}"
-            )
-            notes.append(_todo(policy.file, policy.node.line, f"{policy.name}: {what}"))
+        refused = _put(plugin, policy, endpoint, assembly, placed)
+        if not refused:
+            order.append((plugin.name, policy.name, step))
             continue
-        kong.append(f"plugin {plugin.name}")
-        order.append((plugin.name, policy.name, step))
-        present = assembly.instances.get(plugin.name)
-        if present is None:
-            said = [*notes, *differs] if not placed_any else []
-            assembly.instances[plugin.name] = Instance(plugin, [policy.name], said)
-            placed_any = True
-            continue
-        merged = merge(present.plugin, plugin)
-        if merged is None:
-            text = f"a second {plugin.name}: Kong runs one of a name on a route; {present.policies[0]} has it"
-            lost.append(text)
-            written = emit({"name": plugin.name, "config": plugin.config}).rstrip()
-            notes.append(_todo(policy.file, policy.node.line, f"{policy.name}: {text}\n{written}"))
-            kong.pop()
-            continue
-        present.plugin = merged
-        if policy.name not in present.policies:
-            present.policies.append(policy.name)
-        if not placed_any:
-            present.notes += [note for note in (*notes, *differs) if note not in present.notes]
-            placed_any = True
-    if not placed_any:
+        told.append((refused, emit({"name": plugin.name, "config": plugin.config}).rstrip()))
+        if not _is_sold(plugin, endpoint):
+            lost.append(refused)
+    _tell(policy, told, outcome, placed, assembly)
+    _mark(
+        step, policy, outcome, assembly, certain=not unknown, keep=keep, lost=bool(lost), placed=bool(placed)
+    )
+    _record(policy, outcome, step, lost, [f"plugin {one.plugin.name}" for one in placed], endpoint)
+
+
+def _missing(step: Placed, endpoint: Endpoint, assembly: Assembly) -> None:
+    text = f"the policy {step.step.policy} is not in the bundle"
+    assembly.todos.append(todo(step.step.node.file, step.step.node.line, text))
+    endpoint.note(
+        Row("step", step.step.policy, "", step.step.node, "manual", text, proxy=endpoint.bundle.name)
+    )
+
+
+def _is_sold(plugin: Plugin, endpoint: Endpoint) -> bool:
+    """Whether only an edition has the plugin that is not written for."""
+    return plugin.enterprise and endpoint.landscape.edition == "oss"
+
+
+def _put(
+    plugin: Plugin, policy: PolicySource, endpoint: Endpoint, assembly: Assembly, placed: list[Instance]
+) -> str:
+    """Put a plugin on the route, or into the one of its name that is there; why that cannot be, else empty."""
+    if _is_sold(plugin, endpoint):
+        return f"{plugin.name} is a plugin of Kong Enterprise (--edition enterprise writes it):"
+    present = assembly.instances.get(plugin.name)
+    if present is None:
+        present = assembly.instances[plugin.name] = Instance(plugin, [])
+    merged = merge(present.plugin, plugin)
+    if merged is None:
+        return f"a second {plugin.name}: Kong runs one of a name on a route; {present.policies[0]} has it"
+    present.plugin = merged
+    if policy.name not in present.policies:
+        present.policies.append(policy.name)
+    placed.append(present)
+    return ""
+
+
+def _tell(
+    policy: PolicySource,
+    lost: list[tuple[str, str]],
+    outcome: Outcome,
+    placed: list[Instance],
+    assembly: Assembly,
+) -> None:
+    """Comment on what is lost (with what could stand there, if anything) and on what differs, once, at the first plugin."""
+    notes = [
+        todo(policy.file, policy.node.line, "\n".join(filter(None, (f"{policy.name}: {text}", written))))
+        for text, written in lost
+    ]
+    if not placed:
         assembly.todos += [note for note in notes if note not in assembly.todos]
-    assembly.incomplete |= bool(lost) and step.phase != "client"
-    gate = gate_of(step, policy, outcome, certain=not unknown)
-    if gate is not None and not kong:
+        return
+    notes += [f"NOTE {policy.file}:{policy.node.line}: {policy.name}: {text}" for text in outcome.differences]
+    placed[0].notes += [note for note in notes if note not in placed[0].notes]
+
+
+def _mark(
+    step: Placed,
+    policy: PolicySource,
+    outcome: Outcome,
+    assembly: Assembly,
+    *,
+    certain: bool,
+    keep: bool,
+    lost: bool,
+    placed: bool,
+) -> None:
+    """Note what the step means for the route as a whole.
+
+    certain  whether it runs for every request of the route
+    keep     whether its plugins are written
+    """
+    assembly.incomplete |= lost and step.phase != "client"
+    gate = gate_of(step, policy, outcome, certain=certain)
+    if gate is not None and not placed:
         assembly.gates.append(gate)
     elif gate is not None:
         assembly.calls |= dict.fromkeys(
@@ -197,25 +193,10 @@ def _step(
         )
     if keep and step.phase == "request":
         assembly.ended |= any(plugin.name == "request-termination" for plugin in outcome.plugins)
-    if not unknown:
+    if certain:
         raised = canonical(policy.element) == "RaiseFault"
         assembly.worded |= policy.enabled and (raised or "response.content" in outcome.variables)
-    if not unknown and outcome.variables.get("target.copy.pathsuffix") == "false":
-        assembly.fixed_path = True
-    _record(policy, outcome, step, lost, kong, endpoint)
-
-
-def close(assembly: Assembly) -> None:
-    """Refuse everybody where a step that keeps callers out became no plugin, unless the route refuses anyway."""
-    present = assembly.instances.get("request-termination")
-    config = present.plugin.config if present is not None else {}
-    if not assembly.gates or config.get("status_code", 200) >= 400:
-        return
-    refuses, note = refusal(assembly.gates, config if present is not None else None)
-    policies = list(dict.fromkeys(gate.policy.name for gate in assembly.gates))
-    assembly.instances["request-termination"] = Instance(
-        Plugin("request-termination", refuses), policies, [note]
-    )
+        assembly.fixed_path |= outcome.variables.get("target.copy.pathsuffix") == "false"
 
 
 def _default(conditional: Conditional, outcome: Outcome) -> Outcome | None:
@@ -323,16 +304,12 @@ def _groups(endpoint: Endpoint, cell: Cell, assembly: Assembly) -> None:
     sure, unsure = endpoint.groups(cell)
     owner = assembly.instances["key-auth"]
     notes = [
-        _todo(
+        todo(
             "products.json", 0, f"{name} covers only a part of this route's calls: its keys are refused here"
         )
         for name in unsure
     ]
     config: Config = {"allow": sure or ["no-product-covers-this"], "hide_groups_header": True}
     if not sure:
-        notes.append(_todo("products.json", 0, "no product covers this route: every key is refused"))
+        notes.append(todo("products.json", 0, "no product covers this route: every key is refused"))
     assembly.instances["acl"] = Instance(Plugin("acl", config), list(owner.policies), notes)
-
-
-def _todo(file: str, line: int, text: str) -> str:
-    return f"TODO {file}:{line}: {text}" if line else f"TODO {file}: {text}"

@@ -14,7 +14,7 @@ from msgspec import Struct
 from apiproxy_runtime.bundle.environment import Environment
 from apiproxy_runtime.bundle.model import Bundle
 from apiproxy_runtime.bundle.testdata import TestData
-from apiproxy_runtime.kong.convert.assemble import Assembly
+from apiproxy_runtime.kong.convert.assembly import Assembly
 from apiproxy_runtime.kong.convert.consumers import convert_consumers, tag
 from apiproxy_runtime.kong.convert.coverage import Coverage
 from apiproxy_runtime.kong.convert.draft import Draft, RouteDraft, ServiceDraft

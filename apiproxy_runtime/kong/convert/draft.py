@@ -6,7 +6,7 @@ import re
 
 from msgspec import Struct, field
 
-from apiproxy_runtime.kong.convert.assemble import Assembly, Instance
+from apiproxy_runtime.kong.convert.assembly import Assembly, Instance
 from apiproxy_runtime.kong.convert.cells import Cell
 from apiproxy_runtime.kong.convert.coverage import Coverage
 from apiproxy_runtime.kong.convert.outcome import Config, Landscape

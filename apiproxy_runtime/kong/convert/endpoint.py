@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from apiproxy_runtime.bundle.model import Bundle, FaultRule, ProxyEndpoint
-from apiproxy_runtime.kong.convert.assemble import GLOBAL_ONLY, Assembly, Instance, assemble, close
+from apiproxy_runtime.kong.convert.assemble import assemble
+from apiproxy_runtime.kong.convert.assembly import GLOBAL_ONLY, Assembly, Instance, close
 from apiproxy_runtime.kong.convert.cells import Cell
 from apiproxy_runtime.kong.convert.consumers import at, tag
 from apiproxy_runtime.kong.convert.draft import Draft, RouteDraft, ServiceDraft

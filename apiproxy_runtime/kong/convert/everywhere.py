@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from apiproxy_runtime.kong.convert.assemble import GLOBAL_ONLY, Instance, close
+from apiproxy_runtime.kong.convert.assembly import GLOBAL_ONLY, Instance, close
 from apiproxy_runtime.kong.convert.draft import Draft, RouteDraft
 from apiproxy_runtime.kong.convert.emit import Note, Noted, Tree, emit
 
