@@ -60,24 +60,7 @@ def credentials_of(
     bundles: Sequence[Bundle], environment: Environment, test_data: TestData, origins: Origins
 ) -> Credentials:
     """What the bundles' policies ask for, and what the test data has."""
-    keys: list[Origin] = []
-    tokens: list[Origin] = []
-    basics = False
-    for bundle in bundles:
-        for policy in bundle.policies.values():
-            operation = policy.node.child_text("Operation", "")
-            if not policy.enabled:
-                continue
-            if policy.element in ("VerifyAPIKey", "AccessEntity"):
-                keys += [
-                    origin for ref in _key_refs(policy) for origin in origins.of(ref)[:1] if origin.placeable
-                ]
-            elif policy.element == "BasicAuthentication":
-                basics |= operation == "Decode"
-            elif policy.element == "OAuthV2":
-                if operation in _VERIFYING:
-                    tokens += _token_places(policy, origins)
-                basics |= operation.startswith(("Generate", "Refresh"))
+    keys, tokens, basics = _places(bundles, origins)
     pairs = pairs_of(test_data, bundles, environment)
     missing = []
     if (keys or tokens) and not pairs:
@@ -101,6 +84,29 @@ def credentials_of(
         tuple(missing),
         tuple(signed),
     )
+
+
+def _places(bundles: Sequence[Bundle], origins: Origins) -> tuple[list[Origin], list[Origin], bool]:
+    """Where policies look for keys, where for access tokens, and whether any looks for Basic credentials."""
+    keys: list[Origin] = []
+    tokens: list[Origin] = []
+    basics = False
+    for bundle in bundles:
+        for policy in bundle.policies.values():
+            operation = policy.node.child_text("Operation", "")
+            if not policy.enabled:
+                continue
+            if policy.element in ("VerifyAPIKey", "AccessEntity"):
+                keys += [
+                    origin for ref in _key_refs(policy) for origin in origins.of(ref)[:1] if origin.placeable
+                ]
+            elif policy.element == "BasicAuthentication":
+                basics |= operation == "Decode"
+            elif policy.element == "OAuthV2":
+                if operation in _VERIFYING:
+                    tokens += _token_places(policy, origins)
+                basics |= operation.startswith(("Generate", "Refresh"))
+    return keys, tokens, basics
 
 
 def _key_refs(policy: PolicySource) -> Iterator[str]:

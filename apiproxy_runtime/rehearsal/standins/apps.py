@@ -23,21 +23,8 @@ def make(asked: Asked, made: StandIns) -> None:
         pair.fits for pair in pairs_of(asked.test_data, asked.bundles, asked.environment)
     ):
         return
-    scopes = sorted(_scopes(asked))
-    product: dict[str, Any] = {
-        "name": _NAME,
-        "displayName": "Stand-in",
-        "approvalType": "auto",
-        "environments": [asked.environment.name],
-        "proxies": asked.proxies,
-        "apiResources": ["/", "/**"],
-        "scopes": scopes,
-        "attributes": [{"name": "access", "value": "public"}],
-    }
-    quotas = _quotas(asked)
-    for kind in sorted(quotas):
-        product |= {kind: QUOTA, f"{kind}Interval": "1", f"{kind}TimeUnit": "minute"}
-    made.add("products.json", product)
+    scopes, quotas = sorted(_scopes(asked)), sorted(_quotas(asked))
+    made.add("products.json", _product(asked, scopes, quotas))
     made.add(
         "developers.json",
         {"email": _DEVELOPER, "firstName": "Stand", "lastName": "In", "userName": _NAME},
@@ -62,6 +49,22 @@ def make(asked: Asked, made: StandIns) -> None:
     )
     more = f" and a quota of {QUOTA} a minute" if quotas else ""
     made.told.append(f"an app with the key {KEY}, whose product has all proxies{more}")
+
+
+def _product(asked: Asked, scopes: list[str], quotas: list[str]) -> dict[str, Any]:
+    product: dict[str, Any] = {
+        "name": _NAME,
+        "displayName": "Stand-in",
+        "approvalType": "auto",
+        "environments": [asked.environment.name],
+        "proxies": asked.proxies,
+        "apiResources": ["/", "/**"],
+        "scopes": scopes,
+        "attributes": [{"name": "access", "value": "public"}],
+    }
+    for kind in quotas:
+        product |= {kind: QUOTA, f"{kind}Interval": "1", f"{kind}TimeUnit": "minute"}
+    return product
 
 
 def _wanted(asked: Asked) -> bool:
