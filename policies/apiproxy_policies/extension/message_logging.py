@@ -10,6 +10,7 @@ from datetime import UTC
 from logging.handlers import RotatingFileHandler, TimedRotatingFileHandler
 from pathlib import Path
 
+from apiproxy_policies.cloud_logging import CloudLog
 from apiproxy_policies.syslog import Syslog as SyslogServer
 from apiproxy_runtime.policy.api import (
     BOOLEAN,
@@ -58,7 +59,8 @@ class Labels(Element):
 
 
 class CloudLogging(Element):
-    """A log entry. It goes to the records of this runtime (`records/cloud-logging.jsonl`), in Google's shape."""
+    """A log entry. It goes to the records of this runtime (`records/cloud-logging.jsonl`), in Google's shape; with
+    `--connect-to logging.googleapis.com=URL` to that server, through Cloud Logging's REST API."""
 
     log_name: str = child("LogName", default="", doc="projects/PROJECT/logs/ID; template")
     message: LogMessage | None = nested("Message", LogMessage)
@@ -188,6 +190,7 @@ class MessageLogging(Policy):
             for label in (cloud.labels.items if cloud.labels else ())
         ]
         severity, resource, records = SEVERITIES[self.level], cloud.resource_type, site.services.records
+        log = CloudLog(site)
         rfc3339 = compile_format("yyyy-MM-dd'T'HH:mm:ss.SSS'Z'")
 
         def write(ctx: MessageContext) -> None:
@@ -203,7 +206,10 @@ class MessageLogging(Policy):
                 entry["jsonPayload" if as_json else "textPayload"] = json.loads(line) if as_json else line
             except ValueError:
                 entry["textPayload"] = line
-            records.add("cloud-logging", entry)
+            if log.answers():
+                log.write(entry)
+            else:
+                records.add("cloud-logging", entry)
 
         return write
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from apiproxy_runtime.policy.api import (
+    CallFailed,
+    GoogleApi,
     MessageContext,
     Policy,
     Site,
@@ -16,6 +18,10 @@ from apiproxy_runtime.policy.api import (
 )
 
 DEFAULT = "request.header.authorization"
+#: What a caller of a proxy needs (IAM-based API authentication overview), and who tells whether he has it.
+PERMISSION = "apigee.deployments.invoke"
+ADDRESS = "https://apigee.googleapis.com"
+_REFUSALS = {401: "Unauthorized", 403: "Forbidden"}
 #: verdict in standins.json → fault, None to pass
 _VERDICTS = {
     "allow": None,
@@ -29,8 +35,9 @@ class VerifyIAM(Policy):
     """Verify by IAM that the caller may use the proxy.
 
     The credential is a Google access token: a bearer token of the Authorization header, or what CredentialSource holds,
-    with or without `Bearer `. It stays where it is. IAM is out of reach on a laptop or in CI, so a stand-in gives the
-    verdicts that the environment's standins.json tells:
+    with or without `Bearer `. It stays where it is. With `--connect-to apigee.googleapis.com=URL` that server is asked, in
+    the credential's name, for the permission `apigee.deployments.invoke` on the deployment, through the Apigee API's method
+    `testIamPermissions`. Otherwise a stand-in gives the verdicts that the environment's standins.json tells:
 
         {"iam": {"default": "allow", "tokens": {"ya29.ada": "allow", "ya29.eve": "forbidden",
                                                 "ya29.old": "unauthorized", "ya29.odd": "error"}}}
@@ -56,14 +63,14 @@ class VerifyIAM(Policy):
             "Unauthorized",
             401,
             "VerifyIAM[{policy}]: the credential is not valid",
-            "IAM does not know the token",
+            "IAM does not know the token (401)",
         ),
         ("Forbidden", 403, "VerifyIAM[{policy}]: permission denied", "the caller may not use the proxy"),
         (
             "MiddlewareInvalidIamResponse",
             500,
             "VerifyIAM[{policy}]: unexpected answer of IAM",
-            "IAM answers something else",
+            "IAM cannot be reached, or answers something else",
         ),
     )
     deploy_errors = {
@@ -81,18 +88,38 @@ class VerifyIAM(Policy):
 
     def compile(self, site: Site) -> StepFunction:
         name = self.credential_source or DEFAULT
-        get, verdict = site.getter(name), self._verdicts(site)
+        get, verdict, api = site.getter(name), self._verdicts(site), GoogleApi(site)
         required = name.lower() == DEFAULT
+        start = f"{ADDRESS}/v1/organizations/{site.deployment.organization}/environments/{site.deployment.environment}"
 
-        def verify_iam(ctx: MessageContext) -> None:
+        def verify_iam(ctx: MessageContext) -> Coroutine[Any, Any, None] | None:
             scheme, _, token = text_of(get(ctx)).strip().partition(" ")
             if scheme.lower() != "bearer":
                 token = "" if required else scheme
             if not token:
                 raise self.fault("CredentialSourceParsingFailed", variable=name)
+            if api.answers(ADDRESS):
+                return ask(ctx, token)
             fault = verdict(token)
             if fault is not None:
                 raise self.fault(fault)
+            return None
+
+        async def ask(ctx: MessageContext, token: str) -> None:
+            url = f"{start}/deployments/{ctx.deployment.proxy}:testIamPermissions"
+            try:
+                response = await api.post(ctx, url, {"permissions": [PERMISSION]}, token)
+                if response.status in _REFUSALS:
+                    raise self.fault(_REFUSALS[response.status])
+                if response.status >= 400:
+                    raise self.fault("MiddlewareInvalidIamResponse")
+                granted = PERMISSION in response.json().get("permissions", ())
+            except CallFailed as failed:
+                raise self.fault("MiddlewareInvalidIamResponse") from failed
+            except (ValueError, TypeError, AttributeError):
+                raise self.fault("MiddlewareInvalidIamResponse") from None
+            if not granted:
+                raise self.fault("Forbidden")
 
         return verify_iam
 

@@ -56,6 +56,35 @@ async def test_cloud_logging_records_an_entry(tmp_path: Path) -> None:
     )
 
 
+async def test_entries_go_to_a_server_that_speaks_cloud_logging(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from aiohttp import web
+
+    from tests.house import Upstream, upstream_server
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        status = 403 if b"bad" in await request.read() else 200
+        return web.json_response({}, status=status)
+
+    policy = """<MessageLogging name="ML"><CloudLogging><LogName>projects/p/logs/x</LogName>
+<Message>{request.queryparam.q}</Message></CloudLogging></MessageLogging>"""
+    async with upstream_server(Upstream(answer=answer)) as server:
+        ways = {"logging.googleapis.com": f"http://127.0.0.1:{server.port}"}
+        async with house(bundle(tmp_path, policy, post_client=True), connect_to=ways) as gateway:
+            for q in ("one", "bad", "two"):
+                assert (await gateway.get(f"/t?q={q}")).status == 200
+                await gateway.runtime.gateway.drain(2)
+            assert not gateway.runtime.services.records.newest("cloud-logging")
+    sent = [seen for seen in server.seen if seen["path"] == "/v2/entries:write"]
+    entries = [entry for seen in sent for entry in json.loads(seen["body"])["entries"]]
+    assert [entry["textPayload"] for entry in entries] == ["one", "bad", "two"]
+    assert (entries[0]["logName"], entries[0]["resource"]) == ("projects/p/logs/x", {"type": "api"})
+    assert dict(sent[0]["headers"])["authorization"].startswith("Bearer ")
+    told = [record.getMessage() for record in caplog.records if "Cloud Logging" in record.getMessage()]
+    assert told == ["Cloud Logging did not take 1 entries: status 403"]
+
+
 def syslog(port: int, protocol: str, extra: str = "", host: str = "127.0.0.1") -> str:
     return f"""<MessageLogging name="ML"><Syslog><Message>{{request.verb}} done</Message><Host>{host}</Host><Port>{port}</Port>
 <Protocol>{protocol}</Protocol>{extra}</Syslog></MessageLogging>"""

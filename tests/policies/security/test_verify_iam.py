@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from apiproxy_runtime.bundle.environment import Environment
+from tests.house import Upstream, house, proxy, steps, target, upstream_server, write_bundle
 from tests.policies.kit import (
     compile_policy,
     context,
@@ -82,3 +86,46 @@ def test_words_that_are_no_verdict_are_refused_at_deploy_time(settings: dict[str
 
 def test_settings_of_another_shape_are_as_good_as_none() -> None:
     assert deploy_errors(POLICY, using=services(environment=around(iam=["allow"]))) == []
+
+
+async def test_a_server_that_speaks_the_apigee_api_gives_the_verdict(tmp_path: Path) -> None:
+    async def answer(asked: web.Request) -> web.StreamResponse:
+        if ":" not in asked.path:
+            return web.Response()
+        word = asked.headers["Authorization"].removeprefix("Bearer ")
+        if word.isdigit():
+            return web.Response(status=int(word))
+        if word == "odd":
+            return web.Response(text="?")
+        granted = json.loads(await asked.text())["permissions"] if word == "good" else []
+        return web.json_response({"permissions": granted} if granted else {})
+
+    path = write_bundle(
+        tmp_path,
+        "guarded",
+        {
+            "proxies/default.xml": proxy(request=steps("I")),
+            "targets/default.xml": target(),
+            "policies/I.xml": POLICY,
+        },
+    )
+    async with upstream_server(Upstream(answer=answer)) as server:
+        ways = {"apigee.googleapis.com": f"http://127.0.0.1:{server.port}"}
+        async with house(path, connect_to=ways) as gateway:
+            for token, status, code in (
+                ("good", 200, ""),
+                ("nobody", 403, "Forbidden"),
+                ("403", 403, "Forbidden"),
+                ("401", 401, "Unauthorized"),
+                ("500", 500, "MiddlewareInvalidIamResponse"),
+                ("odd", 500, "MiddlewareInvalidIamResponse"),
+            ):
+                reply = await gateway.get("/t", headers={"Authorization": f"Bearer {token}"})
+                assert reply.status == status
+                if code:
+                    assert reply.fault()[0] == f"steps.verifyiam.{code}"
+        asked = server.seen[0]
+    assert (
+        asked["path"] == "/v1/organizations/hybrid/environments/test/deployments/guarded:testIamPermissions"
+    )
+    assert json.loads(asked["body"]) == {"permissions": ["apigee.deployments.invoke"]}
