@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TextIO
 from xml.sax.saxutils import escape, quoteattr
 
 from apiproxy_runtime.rehearsal.difference import KINDS
-from apiproxy_runtime.rehearsal.journal import CaseLine, Found
+from apiproxy_runtime.rehearsal.journal import CaseLine
 from apiproxy_runtime.rehearsal.report.words import cases, explained_words, reason
 from apiproxy_runtime.rehearsal.run import Rehearsal
-from apiproxy_runtime.rehearsal.tally import key_of
+from apiproxy_runtime.rehearsal.tally import GroupKey, key_of
 
 #: What XML 1.0 cannot hold.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -28,8 +29,9 @@ def write(run: Rehearsal, out: TextIO) -> None:
         f'<testsuite name={_attribute(f"{run.before.title} to {run.after.title}")} tests="{tally.cases + len(expired)}" '
         f'failures="{tally.unexpected + len(expired)}" errors="0" skipped="0" time="{run.seconds:.3f}">\n'
     )
+    whys = _whys(run)
     for case in run.journal.cases() if run.journal is not None else ():
-        _case(case, run, out)
+        _case(case, whys, out)
     for rule in expired:
         out.write(f'<testcase classname="accepted differences" name={_attribute(rule.id)}>')
         out.write(
@@ -40,7 +42,7 @@ def write(run: Rehearsal, out: TextIO) -> None:
     )
 
 
-def _case(case: CaseLine, run: Rehearsal, out: TextIO) -> None:
+def _case(case: CaseLine, whys: Mapping[GroupKey, str], out: TextIO) -> None:
     name = f"{case.id}: {case.name or f'{case.method} {case.path}'}"
     out.write(
         f"<testcase classname={_attribute(f'{case.method} {_folder(case.path)}')} name={_attribute(name)}"
@@ -52,7 +54,7 @@ def _case(case: CaseLine, run: Rehearsal, out: TextIO) -> None:
     worst = max(each.severity for each in found)
     lines = [
         f"{each.face}{f' to {each.about}' if each.about else ''} {each.path}: {each.before!r} became {each.after!r} "
-        f"({KINDS[each.kind]}){_why(run, each)}"
+        f"({KINDS[each.kind]}){whys.get(key_of(each), '')}"
         for each in found
     ]
     severity = ("info", "minor", "major", "critical")[worst]
@@ -60,12 +62,10 @@ def _case(case: CaseLine, run: Rehearsal, out: TextIO) -> None:
     out.write(f"{escape(_clean(chr(10).join(lines)))}</failure></testcase>\n")
 
 
-def _why(run: Rehearsal, found: Found) -> str:
-    """Why it differs, as far as anything can tell."""
-    group = run.tally.groups.get(key_of(found))
-    if group is None or not run.explains:
-        return ""
-    return f"; {reason(run, group) or 'not explained'}"
+def _whys(run: Rehearsal) -> dict[GroupKey, str]:
+    """Why differences are there, as far as anything can tell, by their group."""
+    groups = run.tally.groups if run.explains else {}
+    return {key: f"; {reason(run, group) or 'not explained'}" for key, group in groups.items()}
 
 
 def _folder(path: str) -> str:
