@@ -158,19 +158,6 @@ def ignoring(url: str) -> None:
         urllib.request.urlopen(url, timeout=30).close()
 
 
-def test_workers_record_nothing_once_nobody_looks(running: Running) -> None:
-    assert running.deploy(workspace({"hello": says("hello", "hi")}))[0] == 200
-    name = told(running, "/v1/emulator/trace?proxyName=hello", b"")["name"]
-    request(f"{running.control}/v1/emulator/trace?sessionid={name}", method="DELETE")
-    time.sleep(1)
-    for _ in range(MANY):
-        request(f"{running.traffic}/hello")
-    with page(running) as event:
-        assert event("hello")["transactions"] == []
-        name = told(running, "/v1/emulator/trace?proxyName=hello", b"")["name"]
-        assert told(running, f"/v1/emulator/trace/transactions?sessionid={name}")["Messages"] == []
-
-
 def test_when_the_process_with_the_control_port_ends_all_end(running: Running) -> None:
     pid = running.process.pid
     leader, *_ = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
