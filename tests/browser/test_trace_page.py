@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -343,6 +344,20 @@ async def test_pause_holds_the_list_still(browser: Browser) -> None:
         await expect(page.locator(".transaction")).to_have_count(0)
         await page.get_by_role("button", name="Resume").click()
         await expect(page.locator(".transaction")).to_have_count(2)
+
+
+async def test_the_newest_stands_on_top_even_if_an_older_one_ends_later(browser: Browser) -> None:
+    async with open_shop() as home, opened(browser, home) as page:
+        await page.get_by_role("button", name="Pause").click()
+        asking = asyncio.ensure_future(home.call("/shop/v1/slow"))
+        await asyncio.sleep(0.7)
+        await home.call("/shop/v1/orders/1")
+        await asking
+        await page.get_by_role("button", name=re.compile("Resume")).click()
+        rows = page.locator(".transaction")
+        await expect(rows).to_have_count(2)
+        await expect(rows.nth(0)).to_contain_text("/orders/1")
+        await expect(rows.nth(1)).to_contain_text("/slow")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -42,7 +42,7 @@ export class List {
       const before = this.rows.get(line.id);
       const row = this.row(line);
       if (before) before.replaceWith(row);
-      else this.box.prepend(row);
+      else this.place(row, line);
       this.rows.set(line.id, row);
       row.hidden = !this.passes(line);
       if (line.id === this.chosen) row.setAttribute("aria-selected", "true");
@@ -57,6 +57,13 @@ export class List {
     this.reachable();
     if (lines.length && $("#search").value) this.look();
     this.on.changed();
+  }
+
+  /** Newest first; workers tell in turns, so what comes may be older than what is there. */
+  place(row, line) {
+    let next = this.box.firstElementChild;
+    while (next && this.lines.get(next.dataset.id).started > line.started) next = next.nextElementSibling;
+    this.box.insertBefore(row, next);
   }
 
   row(line) {
