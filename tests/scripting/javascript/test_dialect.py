@@ -94,6 +94,7 @@ async def test_methods_that_only_rhino_has(expression: str, value: str, own_cont
         ("'a1b2'.replace(/\\d/g, '')", "RegExp.lastMatch + RegExp.leftContext", "2a1b"),
         ("/b/.exec('abc')", "RegExp.rightContext + RegExp.input", "cabc"),
         ("/(a)(b)/.exec('ab') && /x/.exec('ab')", "RegExp.lastParen", "b"),
+        ("/(b)/.exec('b') && new Date('2020-01-02')", "RegExp.$1", "b"),
         ("1", "RegExp.$1 + '.'", "."),
     ],
 )

@@ -3,7 +3,9 @@
 (function ($) {
   'use strict';
   const { text } = $;
-  const { construct } = Reflect;
+  const { apply, construct } = Reflect;
+  // what is matched here is no match of the script: RegExp.$1 stays as it was
+  const matching = $.matching ?? RegExp.prototype.exec;
   const Plain = Date;
   const iso = Plain.parse, utc = Plain.UTC, print = Plain.prototype.toUTCString;
   const ISO = /^(?:\d{4}|[+-]\d{6})(?:-\d\d(?:-(\d\d))?)?(?:(T\d\d:\d\d(?::\d\d(?:\.\d{3})?)?)(Z|[+-]\d\d:?\d\d)?)?$/;
@@ -12,7 +14,7 @@
     'gmt', 'ut', 'utc', 'est', 'edt', 'cst', 'cdt', 'mst', 'mdt', 'pst', 'pdt'];
   const ZONES = [0, 0, 0, 300, 240, 360, 300, 420, 360, 480, 420];
   const read = (given) => {
-    const found = ISO.exec(given);
+    const found = apply(matching, ISO, [given]);
     if (found !== null) {
       const [whole, day, clock, zone = ''] = found;
       const local = iso(whole.slice(0, whole.length - zone.length) + (clock === undefined ? '' : 'Z'));
@@ -23,7 +25,7 @@
     }
     let year = -1, month = -1, day = -1, hour = -1, minute = -1, second = -1, zone = null, before = '', signed = false;
     const token = /\(|\d+|[A-Za-z]+|[^]/g;
-    for (let match; (match = token.exec(given)) !== null;) {
+    for (let match; (match = apply(matching, token, [given])) !== null;) {
       const word = match[0], first = word[0], next = given[token.lastIndex], ends = next === undefined;
       if (first <= ' ' || first === ',' || first === '-') {
         if (first === '-' && next >= '0' && next <= '9') before = first;

@@ -1,9 +1,9 @@
 // What the last match was, in RegExp itself: `RegExp.$1` to `$9`, `lastMatch`, `leftContext` and so on, as in Rhino.
 // Every method that matches goes through `exec`.
-(function () {
+(function ($) {
   'use strict';
   const { apply } = Reflect;
-  const matching = RegExp.prototype.exec;
+  const matching = $.matching = RegExp.prototype.exec;
   let found = null;
   const own = {
     exec(text) {
