@@ -62,7 +62,8 @@ class OAuthV2(Policy):
       days (profile apigeex, two years at most) or for ever (profile apigee).
     - A product check, a revoked token and a changed app count at once; Apigee caches for up to three minutes.
     - Refreshing deletes the old access token, and the old refresh token unless it is to be reused.
-    - A variable of AppEndUser that is not set means a token without an end user (public proxies rely on it).
+    - A variable of AppEndUser that is not set means a token without an end user (public proxies rely on it); the response tells
+      the end user that there is as `app_enduser`.
     - JWT tokens are not stored: they can neither be looked up nor revoked.
     """
 
@@ -87,7 +88,7 @@ class OAuthV2(Policy):
     variables = {
         "oauthv2accesstoken.{policy}.access_token": "after a token was issued; also token_type, expires_in (seconds), "
         "issued_at, scope, client_id, status, refresh_token, refresh_token_expires_in, refresh_token_issued_at, "
-        "refresh_token_status, refresh_count, api_product_list, organization_name, developer.*, custom attributes",
+        "refresh_token_status, refresh_count, app_enduser, api_product_list, organization_name, developer.*, custom attributes",
         "oauthv2authcode.{policy}.code": "after a code was generated; also redirect_uri, scope, client_id, attributes",
         "access_token": "after verification; also organization_name, client_id, grant_type, token_type, issued_at, "
         "expires_in, status, scope",

@@ -137,6 +137,17 @@ async def test_response_has_apigees_shape(using: Services) -> None:
     assert read(ctx, "oauthv2accesstoken.OA.secret") == "x"
 
 
+async def test_response_tells_the_end_user_of_the_token(using: Services) -> None:
+    step = compile_policy(generate(f"{RESPONSE}<AppEndUser>user</AppEndUser>"), using=using)
+    for user in ("bob", None):
+        ctx = form(CC)
+        ctx.variables["user"] = user
+        await run(step, ctx)
+        assert ctx.response is not None
+        assert json.loads(ctx.response.body).get("app_enduser") == user
+        assert read(ctx, "oauthv2accesstoken.OA.app_enduser") == user
+
+
 async def test_rfc_response_has_numbers_and_no_store(using: Services) -> None:
     ctx = await run(compile_policy(generate(RESPONSE + RFC), using=using), form(CC))
     assert ctx.response is not None

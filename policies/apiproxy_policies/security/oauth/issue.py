@@ -98,6 +98,8 @@ def token_variables(policy: str, issued: Issued, now: float, rfc: bool) -> dict[
         "developer.app.id": access.app_id,
         "refresh_token_expires_in": str(refresh.expires_in(now)) if refresh is not None else "0",
     }
+    if access.end_user:
+        own["app_enduser"] = access.end_user
     if refresh is not None:
         own |= {
             "refresh_token": refresh.value,
@@ -118,7 +120,8 @@ def product_list(products: list[str]) -> str:
 def token_response(issued: Issued, now: float, rfc: bool) -> Message:
     """The JSON that GenerateResponse sends (OAuthV2 reference, sample responses); all values are strings.
 
-    In RFC mode the token type is `Bearer` and the lifetimes are numbers.
+    In RFC mode the token type is `Bearer` and the lifetimes are numbers. A token with an end user tells it as
+    `app_enduser` (RevokeOAuthV2 reference, overview).
     """
     access, refresh = issued.access, issued.refresh
     consumer = issued.consumer
@@ -130,6 +133,8 @@ def token_response(issued: Issued, now: float, rfc: bool) -> Message:
     body: dict[str, Any] = {"issued_at": str(access.issued_at), "application_name": access.app_id}
     if access.scope or not rfc:
         body["scope"] = access.scope
+    if access.end_user:
+        body["app_enduser"] = access.end_user
     if refresh is not None:
         body["refresh_token_issued_at"] = str(refresh.issued_at)
     body["status"] = access.status
