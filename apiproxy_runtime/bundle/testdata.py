@@ -133,50 +133,61 @@ class _Reading:
 
     def add(self, node: JsonNode) -> None:
         file = node.file.rsplit("/", 1)[-1].lower()
-        names: list[str] = []
-        if file == "products.json":
-            from apiproxy_runtime.bundle.product import read_product
-
-            noun = "product"
-            for entry in entries_of(node, "the product", self.findings):
-                product = read_product(entry, self.findings)
-                if product is not None:
-                    names.append(product.name)
-                    self.once(entry, self.products.setdefault(product.name, product) is product)
-        elif file == "developers.json":
-            from apiproxy_runtime.bundle.developer import read_developer
-
-            noun = "developer"
-            for entry in entries_of(node, "the developer", self.findings):
-                developer = read_developer(entry)
-                if developer is not None:
-                    names.append(developer.email)
-                    self.once(entry, self.developers.setdefault(developer.email, developer) is developer)
-        elif file == "developerapps.json":
-            from apiproxy_runtime.bundle.developer import read_app
-
-            noun = "app"
-            for entry, owner in self.app_entries(node):
-                app = read_app(entry, owner, self.findings)
-                if app is not None:
-                    names.append(app.name)
-                    self.once(entry, self.apps.setdefault((app.developer, app.name), app) is app)
-        elif file == "accesstokens.json":
-            noun = "access token"
-            for entry in entries_of(node, "the access token", self.findings):
-                token = read_access_token(entry)
-                if token is not None:
-                    names.append(f"of {token.consumer_key}")
-                    self.once(entry, self.tokens.setdefault(token.value, token) is token)
+        if file == "developerapps.json":
+            noun, found = "app", [self.app(entry, owner) for entry, owner in self.app_entries(node)]
         else:
-            noun = "map"
-            for entry in entries_of(node, "the map", self.findings):
-                map_ = read_key_value_map(entry, self.findings)
-                if map_ is not None:
-                    names.append(map_.name)
-                    key = (map_.scope, map_.api_proxy, map_.environments, map_.name)
-                    self.once(entry, self.maps.setdefault(key, map_) is map_)
-        self.found.append(Found(node.file, noun, tuple(names)))
+            noun, take = {
+                "products.json": ("product", self.product),
+                "developers.json": ("developer", self.developer),
+                "accesstokens.json": ("access token", self.token),
+            }.get(file, ("map", self.map))
+            found = [take(entry) for entry in entries_of(node, f"the {noun}", self.findings)]
+        self.found.append(Found(node.file, noun, tuple(name for name in found if name is not None)))
+
+    # ---- one entry: what people call it, None (and an error) for one that is wrong
+    # (their readers load when there is something to read: a lint run mostly has no test data)
+
+    def product(self, entry: Entry) -> str | None:
+        from apiproxy_runtime.bundle.product import read_product
+
+        product = read_product(entry, self.findings)
+        if product is None:
+            return None
+        self.once(entry, self.products.setdefault(product.name, product) is product)
+        return product.name
+
+    def developer(self, entry: Entry) -> str | None:
+        from apiproxy_runtime.bundle.developer import read_developer
+
+        developer = read_developer(entry)
+        if developer is None:
+            return None
+        self.once(entry, self.developers.setdefault(developer.email, developer) is developer)
+        return developer.email
+
+    def app(self, entry: Entry, owner: str) -> str | None:
+        from apiproxy_runtime.bundle.developer import read_app
+
+        app = read_app(entry, owner, self.findings)
+        if app is None:
+            return None
+        self.once(entry, self.apps.setdefault((app.developer, app.name), app) is app)
+        return app.name
+
+    def token(self, entry: Entry) -> str | None:
+        token = read_access_token(entry)
+        if token is None:
+            return None
+        self.once(entry, self.tokens.setdefault(token.value, token) is token)
+        return f"of {token.consumer_key}"
+
+    def map(self, entry: Entry) -> str | None:
+        map_ = read_key_value_map(entry, self.findings)
+        if map_ is None:
+            return None
+        key = (map_.scope, map_.api_proxy, map_.environments, map_.name)
+        self.once(entry, self.maps.setdefault(key, map_) is map_)
+        return map_.name
 
     def app_entries(self, node: JsonNode) -> list[tuple[Entry, str]]:
         """A list of apps, or lists of apps by their developer's email."""
