@@ -54,7 +54,7 @@ async def derive(options: argparse.Namespace, folder: Path) -> argparse.Namespac
 
 
 def _old_side(options: argparse.Namespace, wanted: str) -> Loaded:
-    if options.before == "recorded" or "://" in options.before or options.before.endswith((".yml", ".yaml")):
+    if not names_bundles(options.before) and options.before != CONVERTED:
         raise BadSide(f"{wanted} needs the bundle of the old side: name it with --before")
     loaded = load_bundles("before", options)
     loaded.findings.raise_errors()

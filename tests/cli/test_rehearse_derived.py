@@ -84,6 +84,10 @@ def test_a_run_is_taken_up_again(plain: Path, tmp_path: Path, capsys) -> None:
             "needs the bundle of the old side",
         ),
         (
+            ["--traffic", "generated", "--before", "kong.json", "--after", "kong"],
+            "needs the bundle of the old side",
+        ),
+        (
             ["--traffic", "x.har", "--before", "http://up.test", "--after", "kong"],
             "--after kong needs the bundle",
         ),
