@@ -19,55 +19,71 @@ from apiproxy_runtime.kong.convert.targets import convert_target, from_url
 
 
 def draft_endpoint(bundle: Bundle, proxy: ProxyEndpoint, document: Draft) -> None:
+    """Put the routes of an endpoint into the document, with their services, and note what becomes of its parts."""
     endpoint = Endpoint(bundle, proxy, document.landscape, document.coverage.note)
+    cells = endpoint.cells()
+    first: ServiceDraft | None = None
+    for index, cell in enumerate(cells):
+        service = _service(bundle, cell, document)
+        first = first or service
+        label = cell.label or ("rest" if len(cells) > 1 else "",)
+        name = document.named("route", bundle.name, proxy.name, *label)
+        fields = _fields(proxy, cell, len(cells) - index, name, bundle)
+        _draft_route(endpoint, cell, name, fields, service, document)
+        if cell.flow is not None:
+            reason = f"{len([c for c in cells if c.flow is cell.flow])} of the endpoint's routes"
+            row = Row(
+                "flow",
+                cell.flow.name,
+                "",
+                cell.flow.node,
+                "partial",
+                reason,
+                (f"route {name}",),
+                proxy=bundle.name,
+            )
+            document.coverage.note(row)
+    _note_endpoint(document, bundle, proxy, len(cells))
+    notes = [
+        _fault_note(rule, bundle, document)
+        for rule in _fault_rules(proxy.fault_rules, proxy.default_fault_rule)
+    ]
+    notes += [f"TODO {place}: {text}" for text, place in _endpoint_gaps(document, bundle, proxy)]
+    if first is not None:
+        first.notes += notes
+    else:
+        document.loose_notes += notes
+
+
+def _draft_route(
+    endpoint: Endpoint, cell: Cell, name: str, fields: Config, service: ServiceDraft | None, document: Draft
+) -> None:
+    """The route of a cell with its plugins, below its service where it has one."""
+    bundle, proxy = endpoint.bundle, endpoint.proxy
     fixed = {
         "proxy.basepath": proxy.base_path,
         "apiproxy.basepath": proxy.base_path,
         "proxy.name": proxy.name,
     }
-    cells = endpoint.cells()
-    made: list[RouteDraft] = []
-    first: ServiceDraft | None = None
-    for index, cell in enumerate(cells):
-        service = _service(bundle, cell, document)
-        first = first or service
-        assembly = assemble(endpoint, cell, fixed)
-        name = document.named(
-            "route", bundle.name, proxy.name, *(cell.label or ("rest" if len(cells) > 1 else "",))
-        )
-        fields = _fields(proxy, cell, len(cells) - index, name, bundle)
-        route = RouteDraft(name, cell, fields, assembly)
-        if service is None:
-            _without_target(assembly, cell, proxy, name, bundle, document)
-        elif service is not None and assembly.fixed_path and not assembly.ended:
+    assembly = assemble(endpoint, cell, fixed)
+    route = RouteDraft(name, cell, fields, assembly)
+    if service is None:
+        _without_target(assembly, cell, proxy, name, bundle, document)
+        document.loose.append((bundle.name, route))
+    else:
+        if assembly.fixed_path and not assembly.ended:
             _transform(assembly, service.target.path)
-        elif service is not None and cell.matcher.path is not None and not assembly.ended:
+        elif cell.matcher.path is not None and not assembly.ended:
             _rewrite(proxy, cell, service.target.path, assembly)
-        if not document.landscape.let_pass:
-            close(assembly)
-        made.append(route)
-        everywhere = GLOBAL_ONLY if document.landscape.callouts == "global" else frozenset[str]()
-        for name_ in sorted(everywhere & set(assembly.instances)):
-            document.callouts.append((assembly.instances.pop(name_), route, bundle.name))
-        if service is None:
-            document.loose.append((bundle.name, route))
-        else:
-            service.routes.append(route)
-        if cell.flow is not None:
-            place = cell.flow.node
-            reason = f"{len([c for c in cells if c.flow is cell.flow])} of the endpoint's routes"
-            document.coverage.note(
-                Row(
-                    "flow",
-                    cell.flow.name,
-                    "",
-                    place,
-                    "partial",
-                    reason,
-                    (f"route {route.name}",),
-                    proxy=bundle.name,
-                )
-            )
+        service.routes.append(route)
+    if not document.landscape.let_pass:
+        close(assembly)
+    everywhere = GLOBAL_ONLY if document.landscape.callouts == "global" else frozenset[str]()
+    for plugin in sorted(everywhere & set(assembly.instances)):
+        document.callouts.append((assembly.instances.pop(plugin), route, bundle.name))
+
+
+def _note_endpoint(document: Draft, bundle: Bundle, proxy: ProxyEndpoint, routes: int) -> None:
     document.coverage.note(
         Row(
             "endpoint",
@@ -75,7 +91,7 @@ def draft_endpoint(bundle: Bundle, proxy: ProxyEndpoint, document: Draft) -> Non
             "ProxyEndpoint",
             proxy.node,
             "partial",
-            f"{len(cells)} routes below {proxy.base_path}",
+            f"{routes} routes below {proxy.base_path}",
             differences=(
                 "Kong decodes and normalises the path before it matches it, Apigee does not",
                 "hostnames come from the environment group, which no bundle names: the routes take any host",
@@ -84,16 +100,6 @@ def draft_endpoint(bundle: Bundle, proxy: ProxyEndpoint, document: Draft) -> Non
             proxy=bundle.name,
         )
     )
-    notes = [
-        _fault_note(rule, bundle, document)
-        for rule in _fault_rules(proxy.fault_rules, proxy.default_fault_rule)
-    ]
-    for name_, condition in _endpoint_gaps(document, bundle, proxy):
-        notes.append(f"TODO {condition}: {name_}")
-    if first is not None:
-        first.notes += notes
-    else:
-        document.loose_notes += notes
 
 
 def _endpoint_gaps(document: Draft, bundle: Bundle, proxy: ProxyEndpoint) -> Iterable[tuple[str, str]]:
