@@ -11,6 +11,7 @@ the certificate that the server shows is the one trusted. Ciphers and protocol v
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -28,6 +29,8 @@ from apiproxy_runtime.policy.site import Site
 
 if TYPE_CHECKING:
     import grpc
+
+logger = logging.getLogger("apiproxy")
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -87,7 +90,7 @@ class ServerMethod(Generic[Q, A]):
         self._broken = _missing_store(server.ssl_info, site) if server.uses_tls else ""
         self._make_tls = compile_tls(server.ssl_info, site, None) if server.uses_tls else None
         self._key: Key | None = None
-        self._invoke: Callable[..., Awaitable[A]] | None = None
+        self._invoke: Callable[..., Awaitable[A | None]] | None = None
 
     async def call(
         self, ctx: MessageContext, request: Q, timeout_ms: int, metadata: tuple[tuple[str, str], ...] = ()
@@ -104,6 +107,9 @@ class ServerMethod(Generic[Q, A]):
             answer = await invoke(request, timeout=timeout, metadata=metadata)
         except self.error as error:
             raise self._failure(error) from None
+        if answer is None:
+            # the words of grpc-java, in which Apigee calls
+            raise RpcFailed("CANCELLED", "Failed to read message.")
         if call is not None:
             response = Message.response(200)
             response.content = str(answer)
@@ -127,7 +133,7 @@ class ServerMethod(Generic[Q, A]):
             self._invoke = None
         return RpcFailed(status, error.details() or "")
 
-    async def _connect(self, ctx: MessageContext, timeout: float) -> Callable[..., Awaitable[A]]:
+    async def _connect(self, ctx: MessageContext, timeout: float) -> Callable[..., Awaitable[A | None]]:
         server = self.server
         if not server.enabled:
             raise RpcFailed("UNAVAILABLE", f"the target server {server.name} is disabled")
@@ -154,20 +160,32 @@ class ServerMethod(Generic[Q, A]):
                 channel = await self.channels.get(key)
         except TimeoutError:
             raise RpcFailed("DEADLINE_EXCEEDED", "no connection in time") from None
-        invoke: Callable[..., Awaitable[A]] = channel.unary_unary(
+        invoke: Callable[..., Awaitable[A | None]] = channel.unary_unary(
             self.method.path,
             request_serializer=self.method.serialize,
-            response_deserializer=self.method.parse,
+            response_deserializer=self._parsed,
         )
         self._invoke = invoke
         return invoke
 
-    def _by(self, unary: UnaryCall) -> Callable[..., Awaitable[A]]:
-        async def invoke(request: Q, *, timeout: float, metadata: tuple[tuple[str, str], ...]) -> A:
-            async with asyncio.timeout(timeout):
-                return self.method.parse(await unary(self.method.serialize(request), metadata))
+    def _by(self, unary: UnaryCall) -> Callable[..., Awaitable[A | None]]:
+        async def invoke(request: Q, *, timeout: float, metadata: tuple[tuple[str, str], ...]) -> A | None:
+            try:
+                async with asyncio.timeout(timeout):
+                    content = await unary(self.method.serialize(request), metadata)
+            except TimeoutError:
+                raise RpcFailed("DEADLINE_EXCEEDED", "no answer in time") from None
+            return self._parsed(content)
 
         return invoke
+
+    def _parsed(self, content: bytes) -> A | None:
+        """The answer; None for bytes that are none. Each method has its own parser, with errors of its own."""
+        try:
+            return self.method.parse(content)
+        except Exception as error:
+            logger.debug("An answer of %s cannot be read: %s", self.method.path, error)
+            return None
 
 
 def _missing_store(info: SSLInfo | None, site: Site) -> str:

@@ -574,6 +574,32 @@ async def test_status_of_the_server_is_an_execution_error(
     assert not fault.skip_continue_on_error
 
 
+class Babbling(grpc.GenericRpcHandler):
+    """Answers whatever is asked with bytes that are no message."""
+
+    def service(self, details: grpc.HandlerCallDetails) -> Any:
+        async def babble(content: bytes, call: Any) -> bytes:
+            return b"<html>"
+
+        return grpc.unary_unary_rpc_method_handler(babble)
+
+
+async def test_an_answer_that_is_no_message_is_an_execution_error(
+    make_runtime: MakeRuntime, caplog: pytest.LogCaptureFixture
+) -> None:
+    babbler = grpc.aio.server()
+    babbler.add_generic_rpc_handlers([Babbling()])
+    port = babbler.add_insecure_port("127.0.0.1:0")
+    await babbler.start()
+    try:
+        fault = await fault_of(compile_policy(callout(), using=make_runtime(environment(port)).services))
+    finally:
+        await babbler.stop(None)
+    assert fault.code == "steps.externalcallout.ExecutionError"
+    assert fault.text.endswith("StatusRuntimeException: CANCELLED: Failed to read message.].")
+    assert caplog.records == []
+
+
 async def test_deadline(compile_callout: CompileCallout, server: CalloutServer) -> None:
     async def sleep(message: Any, call: Any) -> Any:
         await asyncio.sleep(5)
