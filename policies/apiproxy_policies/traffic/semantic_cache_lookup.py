@@ -167,7 +167,7 @@ class SemanticCacheLookup(Policy):
         deployed = (vertex.index if vertex is not None else None) or "_default"
         start = f"{site.deployment.organization}/{site.deployment.environment}/"
         told = f"SemanticCacheLookup.{self.name}"
-        api = VertexAI(site, told)
+        api = VertexAI(site, told, stand_in.local)
         hit, near, asked = (
             f"{told}.{each}" for each in ("cache_hit", "is_nearest_neighbor_hit", "user_prompt")
         )

@@ -88,7 +88,7 @@ class SemanticCachePopulate(Policy):
         stand_in, ttl, store, world = StandIn(site, self.name), self._ttl(site), site.store, site.world
         vertex = self.search.vertex if self.search is not None else None
         url_of = site.template(((vertex.url if vertex is not None else None) or "").strip(), self.node)
-        api = VertexAI(site, f"SemanticCachePopulate.{self.name}")
+        api = VertexAI(site, f"SemanticCachePopulate.{self.name}", stand_in.local)
         error = stand_in.error if stand_in.error in self.faults else ""
 
         def semantic_cache_populate(ctx: MessageContext) -> Awaitable[object] | None:

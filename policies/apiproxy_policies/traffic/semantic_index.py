@@ -10,7 +10,8 @@ test needs that two differently worded prompts count as one, the environment's s
 
 The keys are names of policies; `*` serves those that are not listed. `error` makes every call of the policy fail:
 `EmbeddingsAPIFailed`, `VectorSearchAPIFailed` or `AuthenticationFailure` for a lookup, `VectorSearchUpsertAPIFailed` or
-`CachePutError` for a populate policy.
+`CachePutError` for a populate policy. `"local": true` keeps the stand-in although `--connect-to` leads a host of its URLs
+somewhere: language model and embeddings of Vertex AI live on one host, and a server may know the model alone.
 
 A search compares with every entry of the index, which is quick up to some thousands.
 """
@@ -119,6 +120,7 @@ class StandIn:
         own: Any = (settings.get(policy) or settings.get("*")) if isinstance(settings, dict) else None
         self.settings: dict[str, Any] = own if isinstance(own, dict) else {}
         self.error = str(self.settings.get("error", ""))
+        self.local = self.settings.get("local") is True
         #: prompts and what they are embedded as
         self._same = {
             prompt: group[0]

@@ -26,16 +26,20 @@ class VertexFailed(Exception):
 
 
 class VertexAI:
-    """Calls of one policy; `{prefix}.…_request` and `…_response` show what was sent and answered."""
+    """Calls of one policy; `{prefix}.…_request` and `…_response` show what was sent and answered.
 
-    def __init__(self, site: Site, prefix: str) -> None:
+    local  nobody is called, whoever answers
+    """
+
+    def __init__(self, site: Site, prefix: str, local: bool) -> None:
         self._api = GoogleApi(site)
+        self._local = local
         self._world = site.world
         self._prefix = prefix
 
     def answers(self, url: str) -> bool:
         """Whether calls of a URL have somebody to answer them; else the local index does."""
-        return self._api.answers(url)
+        return not self._local and self._api.answers(url)
 
     async def embed(self, ctx: MessageContext, url: str, prompt: str) -> list[float]:
         """The embedding of a prompt. Raises VertexFailed."""

@@ -457,6 +457,20 @@ async def test_a_search_that_measures_another_way_hits_below_the_threshold(tmp_p
             assert (await gateway.get("/t?q=near")).headers["X-Hit"] == "true true"
 
 
+async def test_the_stand_in_can_stay_where_only_the_model_is_led_to_a_server(tmp_path: Path) -> None:
+    vertex = VertexServer()
+    async with upstream_server(Upstream(answer=vertex.answer)) as server:
+        here = f"http://127.0.0.1:{server.port}"
+        ways = {"embed.test": here, "find.test": here}
+        only_here = Environment(stand_ins={"semanticCache": {"*": {"local": True}}})
+        async with house(
+            asking_vertex(tmp_path), answer=answered, connect_to=ways, environment=only_here
+        ) as gateway:
+            hits = [(await gateway.get("/t?q=sky")).headers["X-Hit"] for _ in range(2)]
+    assert hits == ["false false", "true true"]
+    assert not [seen for seen in server.seen if ":" in seen["path"]]
+
+
 async def test_a_response_above_256_kb_is_not_kept(using: Services) -> None:
     model = Model(using)
     await model.ask("why is the sky blue", response(body="x" * (256 * 1024 + 1)))
