@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -13,7 +14,7 @@ from apiproxy_runtime.rehearsal.aliases import Aliases
 from apiproxy_runtime.rehearsal.evidence import view_of
 from apiproxy_runtime.rehearsal.exchange import Exchange
 from apiproxy_runtime.rehearsal.journal import CaseLine, Found, Journal, found_of
-from apiproxy_runtime.rehearsal.judge import Judge
+from apiproxy_runtime.rehearsal.judge import Judge, Judgement
 from apiproxy_runtime.rehearsal.outcome import Outcome
 from apiproxy_runtime.rehearsal.remarks import Remarks
 from apiproxy_runtime.rehearsal.side import Reached, Side
@@ -21,6 +22,8 @@ from apiproxy_runtime.rehearsal.tally import Tally
 from apiproxy_runtime.rehearsal.virtual import Clock
 
 Progress = Callable[[int, Tally], None]
+#: Takes secrets out of a text.
+Hide = Callable[[str], str]
 
 
 class Rehearsal(Struct):
@@ -59,7 +62,7 @@ async def rehearse(
     clock: Clock | None = None,
     skip: Callable[[Exchange], bool] | None = None,
     progress: Progress | None = None,
-    hide: Callable[[str], str] | None = None,
+    hide: Hide | None = None,
 ) -> Rehearsal:
     """Run the traffic through both sides, which are open. `twin` is the old side once more, to learn what is noise.
 
@@ -96,23 +99,12 @@ async def rehearse(
             calls=before.calls_seen and after.calls_seen,
             effects=before.effects_seen and after.effects_seen and before.kind == after.kind,
         )
-        found = [found_of(difference) for difference in judgement.differences]
-        misses = old.misses or new.misses
-        if hide is not None and found:
-            found = [
-                Found._make(hide(part) if isinstance(part, str) else part for part in each) for each in found
-            ]
-        if misses:
-            run.tally.missed(misses if hide is None else tuple(map(hide, misses)))
-        views = None
-        if run.tally.add(number, case.id, judgement.verdict, found):
-            views = view_of(case, old, new)
-            if hide is not None:
-                views = json.loads(hide(json.dumps(views, ensure_ascii=False)))
-            run.tally.views[number] = views
-        line = _line(number, case, old, new, judgement.verdict, found, views, misses)
-        if hide is not None:
-            line = replace(line, path=hide(line.path), misses=tuple(map(hide, misses)))
+        line = _line(number, case, old, new, judgement, hide)
+        if line.misses:
+            run.tally.missed(line.misses)
+        if run.tally.add(number, line.id, line.verdict, line.found):
+            run.tally.views[number] = views = _views(case, old, new, hide)
+            line = replace(line, views=views)
         journal.add(line)
         if progress is not None:
             progress(number + 1, run.tally)
@@ -138,27 +130,35 @@ async def _answer(side: Side, number: int, now: float, case: Exchange, aliases: 
 
 
 def _line(
-    number: int,
-    case: Exchange,
-    old: Outcome,
-    new: Outcome,
-    verdict: str,
-    found: list[Found],
-    views: dict[str, object] | None,
-    misses: tuple[str, ...],
+    number: int, case: Exchange, old: Outcome, new: Outcome, judgement: Judgement, hide: Hide | None
 ) -> CaseLine:
+    """What became of a case, as it is kept."""
     request = case.request
+    path, misses = request.target[:500], old.misses or new.misses
+    found = [found_of(difference) for difference in judgement.differences]
+    if hide is not None:
+        path, misses = hide(path), tuple(map(hide, misses))
+        found = [
+            Found._make(hide(part) if isinstance(part, str) else part for part in each) for each in found
+        ]
     return CaseLine(
         number,
         case.id,
         case.session,
         request.method,
-        request.target[:500],
+        path,
         case.name,
         old.response.status if old.response is not None else 0,
         new.response.status if new.response is not None else 0,
-        verdict,
+        judgement.verdict,
         found,
-        views,
-        misses,
+        misses=misses,
     )
+
+
+def _views(case: Exchange, old: Outcome, new: Outcome, hide: Hide | None) -> dict[str, Any]:
+    """The evidence of a case."""
+    views = view_of(case, old, new)
+    if hide is not None:
+        views = json.loads(hide(json.dumps(views, ensure_ascii=False)))
+    return views
