@@ -207,7 +207,7 @@ class HttpClient:
             if single and len(single) <= JOINED:
                 wire.transport.write(head + single)
             elif single:
-                wire.transport.writelines((head, single))
+                wire.write_pieces((head, single))
             elif pieces:
                 _write_pieces(wire, head, pieces)
             else:
@@ -249,7 +249,7 @@ def _write_pieces(wire: Upstream, head: bytes, pieces: list[bytes]) -> None:
     if sum([len(piece) for piece in pieces]) <= JOINED:
         wire.transport.write(b"".join((head, *pieces)))
     else:
-        wire.transport.writelines((head, *pieces))
+        wire.write_pieces((head, *pieces))
 
 
 async def _upload(wire: Upstream, source: AsyncIterator[bytes], chunked: bool) -> None:
@@ -263,7 +263,7 @@ async def _upload(wire: Upstream, source: AsyncIterator[bytes], chunked: bool) -
             if not piece:
                 continue
             if chunked:
-                wire.transport.writelines((b"%x\r\n" % len(piece), piece, b"\r\n"))
+                wire.write_pieces((b"%x\r\n" % len(piece), piece, b"\r\n"))
             else:
                 wire.transport.write(piece)
             while wire.writing_paused and not wire.lost:

@@ -222,7 +222,7 @@ class Exchange:
         if bodyless or not length:
             wire.transport.write(head)
         elif length > JOINED:
-            wire.transport.writelines((head, data) if data else (head, *body))
+            wire.write_pieces((head, data) if data else (head, *body))
         elif data:
             wire.transport.write(head + data)
         else:
@@ -266,7 +266,7 @@ class Exchange:
                     if self.tap is not None:
                         self.tap.sent(chunk)
                     if chunked:
-                        wire.transport.writelines((b"%x\r\n" % len(chunk), chunk, b"\r\n"))
+                        wire.write_pieces((b"%x\r\n" % len(chunk), chunk, b"\r\n"))
                     elif length is not None and sent > length:
                         raise BadBody(f"the body is longer than its Content-Length of {length} bytes")
                     else:

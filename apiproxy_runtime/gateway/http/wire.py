@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import sys
+from collections.abc import Iterable
 from math import inf
 from typing import cast
 
 from apiproxy_runtime.gateway.http.turn import Turn
+
+#: Whether `writelines` of asyncio's own transports never pauses the writer, so that a slow reader fills the memory.
+#: Source: CVE-2024-12254. (uvloop's transports never had it.)
+_UNPAUSED = (3, 12) <= sys.version_info < (3, 12, 9) or (3, 13) <= sys.version_info < (3, 13, 2)
 
 
 class Wire(asyncio.Protocol):
@@ -50,6 +56,13 @@ class Wire(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
         self.stop_timer()
+
+    def write_pieces(self, pieces: Iterable[bytes]) -> None:
+        """Send pieces one behind the other, without joining them where that can be."""
+        if _UNPAUSED:
+            self.transport.write(b"".join(pieces))
+        else:
+            self.transport.writelines(pieces)
 
     # flow control
 
