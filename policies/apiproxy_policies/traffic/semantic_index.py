@@ -56,7 +56,9 @@ def similarity(one: Embedding, other: Embedding) -> float:
     """The dot product of two embeddings, at most 1; of local ones, which have unit length, the cosine, 0 to 1."""
     if len(one) > len(other):
         one, other = other, one
-    return min(sum(weight * other.get(feature, 0.0) for feature, weight in one.items()), 1.0)
+    product = sum(weight * other.get(feature, 0.0) for feature, weight in one.items())
+    # rounded, so that a text is as near to itself as can be whatever the sum lost
+    return min(round(product, 9), 1.0)
 
 
 class Measure(Struct, frozen=True):
