@@ -5,8 +5,8 @@ from __future__ import annotations
 from apiproxy_runtime.rehearsal.difference import Difference
 from apiproxy_runtime.rehearsal.outcome import Touch, Trace
 
-#: What ends a request before its target is called, or words the answer anew.
-_ANSWERS = ("fault", "response.*", "error.*")
+#: What ends a request before its target is called.
+_ANSWERS = ("fault", "response.*")
 
 
 def cause_of(difference: Difference, trace: Trace | None, call: int) -> str:
@@ -19,7 +19,8 @@ def cause_of(difference: Difference, trace: Trace | None, call: int) -> str:
         return ""
     touches = trace.touches
     if difference.face == "upstream" and call < 0:
-        return _last(touches, _ANSWERS) or trace.route
+        # the first of them: steps that come after it had no say any more
+        return _last(touches[::-1], _ANSWERS) or trace.route
     if difference.face == "upstream":
         maker = next((touch for touch in touches if touch.what == "call" and touch.before_call == call), None)
         if maker is not None:
