@@ -144,8 +144,17 @@ class Gateway(Background):
         ledger = self.ledger
         if ledger is not None:
             if ctx.fault is None:
-                # what `enter` does, without a call: this line is on the way of every request
+                # what `enter` does, without a call: this is on the way of every request
                 entries = ledger.entries
+                target_call = ctx.target
+                if target_call is None:
+                    name, asked, answered = "", 0.0, 0.0
+                else:
+                    name, asked, answered = (
+                        target_call.name,
+                        target_call.sent_start,
+                        target_call.received_end,
+                    )
                 entries.append(
                     (
                         program.deployment,
@@ -153,7 +162,9 @@ class Gateway(Background):
                         response.status,
                         exchange.received,
                         client.sent_end,
-                        ctx.target,
+                        name,
+                        asked,
+                        answered,
                     )
                 )
                 if len(entries) >= BATCH:

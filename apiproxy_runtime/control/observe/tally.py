@@ -64,8 +64,8 @@ class Tally(Struct):
     def transactions(self, entries: Iterable[Entry]) -> None:
         """Count transactions that have ended."""
         cells = self.cells
-        for deployment, verb, status, received, sent, target in entries:
-            called = target.name if target is not None and target.received_end else ""
+        for deployment, verb, status, received, sent, target, asked, answered in entries:
+            called = target if answered else ""
             key = (deployment.environment, deployment.proxy, verb, status, called)
             cell = cells.get(key)
             if cell is None:
@@ -73,8 +73,8 @@ class Tally(Struct):
             seconds = sent - received
             cell[bisect_left(BOUNDS, seconds)] += 1
             cell[_BUCKETS] += seconds
-            if called and target is not None:
-                seconds = target.received_end - target.sent_start
+            if called:
+                seconds = answered - asked
                 cell[_BUCKETS + 1 + bisect_left(BOUNDS, seconds)] += 1
                 cell[-1] += seconds
 
