@@ -21,7 +21,7 @@ from apiproxy_runtime.gateway.http.errors import (
 from apiproxy_runtime.gateway.http.exchange import Exchange
 from apiproxy_runtime.gateway.http.refusal import Refusal
 from apiproxy_runtime.gateway.http.tls import peer_subject
-from apiproxy_runtime.gateway.ledger import BATCH, Ledger
+from apiproxy_runtime.gateway.ledger import Ledger
 from apiproxy_runtime.gateway.observation import Watch, observe
 from apiproxy_runtime.gateway.router import Router
 from apiproxy_runtime.message.context import Client, MessageContext
@@ -141,36 +141,8 @@ class Gateway(Background):
             self.spawn(self.conclude(program, ctx))
         elif ctx.observer is not None or ctx.analytics or self.concluded:
             self.end(ctx)
-        ledger = self.ledger
-        if ledger is not None:
-            if ctx.fault is None:
-                # what `enter` does, without a call: this is on the way of every request
-                entries = ledger.entries
-                target_call = ctx.target
-                if target_call is None:
-                    name, asked, answered = "", 0.0, 0.0
-                else:
-                    name, asked, answered = (
-                        target_call.name,
-                        target_call.sent_start,
-                        target_call.received_end,
-                    )
-                entries.append(
-                    (
-                        program.deployment,
-                        exchange.method,
-                        response.status,
-                        exchange.received,
-                        client.sent_end,
-                        name,
-                        asked,
-                        answered,
-                    )
-                )
-                if len(entries) >= BATCH:
-                    ledger.post()
-            else:
-                ledger.enter(ctx, exchange.method)
+        if self.ledger is not None:
+            self.ledger.enter(ctx, exchange.method)
 
     async def conclude(self, program: EndpointProgram, ctx: MessageContext) -> None:
         """What happens once the client has its answer."""

@@ -1,8 +1,8 @@
 """Transactions that have ended and wait to be counted.
 
 Every request passes here, so it leaves as little as it can: one tuple. What it leaves is counted together with that of
-the next ones, since code that runs many times in a row costs each of them half. It holds on to
-nothing that belongs to a request: memory that is free at once is used again while the processor still has it at hand.
+the next ones, since code that runs many times in a row costs each of them half. It holds on to nothing that belongs
+to a request: memory that is free at once is used again while the processor still has it at hand.
 """
 
 from __future__ import annotations
@@ -34,28 +34,47 @@ class Counting(Protocol):
 
 
 class Ledger:
-    """What waits for a count. `entries` may be appended to; whoever does calls `post` when there are `BATCH` of them."""
+    """What waits for a count."""
 
     def __init__(self, counting: Counting) -> None:
-        self.entries: list[Entry] = []
+        self._entries: list[Entry] = []
         self._counting = counting
 
     def enter(self, ctx: MessageContext, method: str = "") -> None:
         """Note a transaction that has ended, in whatever way. `method` is that of the client, where policies change it."""
-        client, fault = ctx.client, ctx.fault
-        answer = ctx.response if fault is None else ctx.error
+        client, deployment, answer, name, asked, answered = (
+            ctx.client,
+            ctx.deployment,
+            ctx.response,
+            "",
+            0.0,
+            0.0,
+        )
+        if ctx.fault is not None:
+            answer = ctx.error
+            self._counting.fault(deployment, ctx.fault)
         sent = client.sent_end
         status = answer.status if sent and answer is not None else CLIENT_GONE
-        if fault is not None:
-            self._counting.fault(ctx.deployment, fault)
         target = ctx.target
-        called = ("", 0.0, 0.0) if target is None else (target.name, target.sent_start, target.received_end)
-        answered = (client.received_start, sent or ctx.world.now())
-        self.entries.append((ctx.deployment, method or ctx.request.verb, status, *answered, *called))
-        if len(self.entries) >= BATCH:
+        if target is not None:
+            name, asked, answered = target.name, target.sent_start, target.received_end
+        entries = self._entries
+        entries.append(
+            (
+                deployment,
+                method or ctx.request.verb,
+                status,
+                client.received_start,
+                sent or ctx.world.now(),
+                name,
+                asked,
+                answered,
+            )
+        )
+        if len(entries) >= BATCH:
             self.post()
 
     def post(self) -> None:
         """Have what waits counted."""
-        self._counting.transactions(self.entries)
-        self.entries.clear()
+        self._counting.transactions(self._entries)
+        self._entries.clear()
