@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from apiproxy_runtime.kong.context import KongContext
 from apiproxy_runtime.kong.model import Configuration, Instance
 from apiproxy_runtime.message.message import Message
-from apiproxy_runtime.policy.egress import Call, Egress
+from apiproxy_runtime.policy.egress import Call, Egress, send_observed
 from apiproxy_runtime.state.records import Records
 from apiproxy_runtime.state.store import Store
 from apiproxy_runtime.world import World
@@ -42,13 +42,7 @@ class KongServices(Struct, frozen=True):
 
     async def send(self, ctx: KongContext, call: Call) -> Message:
         """Make a call that belongs to a request; whoever watches it is told. Raises CallFailed."""
-        observer = ctx.observer
-        if observer is None:
-            return await self.egress.send(call)
-        observer.call_begins(ctx, call)
-        response = await self.egress.send(call)
-        observer.call_ends(ctx, call, response)
-        return response
+        return await send_observed(self.egress, ctx, call)
 
 
 class KongSite(Struct, frozen=True):

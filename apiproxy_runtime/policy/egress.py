@@ -83,6 +83,17 @@ class Egress(Protocol):
         ...
 
 
+async def send_observed(egress: Egress, ctx: MessageContext, call: Call) -> Message:
+    """Make a call that belongs to a transaction; whoever watches it is told. Raises CallFailed."""
+    observer = ctx.observer
+    if observer is None:
+        return await egress.send(call)
+    observer.call_begins(ctx, call)
+    response = await egress.send(call)
+    observer.call_ends(ctx, call, response)
+    return response
+
+
 class HTTPTarget(Protocol):
     """A compiled HTTPTargetConnection: URL template or load balancer, TLS, authentication, properties, timeouts."""
 

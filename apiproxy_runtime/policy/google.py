@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from apiproxy_runtime.message.context import MessageContext
 from apiproxy_runtime.message.message import Message
-from apiproxy_runtime.policy.egress import Call
+from apiproxy_runtime.policy.egress import Call, send_observed
 from apiproxy_runtime.policy.tokens import TokenSource
 
 if TYPE_CHECKING:
@@ -52,13 +52,7 @@ class GoogleApi:
         if ctx is None:
             return await self._egress.send(Call(url, request, self._purpose))
         call = Call(url, request, self._purpose, deadline=ctx.deadline or inf)
-        observer = ctx.observer
-        if observer is None:
-            return await self._egress.send(call)
-        observer.call_begins(ctx, call)
-        response = await self._egress.send(call)
-        observer.call_ends(ctx, call, response)
-        return response
+        return await send_observed(self._egress, ctx, call)
 
 
 @lru_cache(maxsize=256)
